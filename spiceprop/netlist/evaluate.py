@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Parameter expressions as numbers, with the meaning that ngspice gives them in ``.param`` and braces.
+
+Measured with ngspice 39: ``^`` and ``**`` are |x|^y, ``pow(x,y)`` is the mathematical power, ``pwr(x,y)`` is
+sign(x)|x|^y, ``log`` is the natural logarithm, powers group from the left.
+"""
+
+import math
+from collections.abc import Callable
+
+from spiceprop.netlist.expression import Braced, Call, Expression, Name, Number, Probe
+from spiceprop.netlist.flatten import Scope
+from spiceprop.netlist.tree import Value
+
+Function = Callable[..., float]
+
+FUNCTIONS: dict[str, Function] = {
+    "abs": abs,
+    "acos": math.acos,
+    "acosh": math.acosh,
+    "asin": math.asin,
+    "asinh": math.asinh,
+    "atan": math.atan,
+    "atanh": math.atanh,
+    "cos": math.cos,
+    "cosh": math.cosh,
+    "exp": math.exp,
+    "ln": math.log,
+    "log": math.log,
+    "log10": math.log10,
+    "max": max,
+    "min": min,
+    "pow": math.pow,
+    "pwr": lambda x, y: math.copysign(abs(x) ** y, x),
+    "sgn": lambda x: float((x > 0) - (x < 0)),
+    "sin": math.sin,
+    "sinh": math.sinh,
+    "sqrt": math.sqrt,
+    "tan": math.tan,
+    "tanh": math.tanh,
+}
+
+OPERATORS: dict[tuple[str, int], Function] = {
+    ("+", 1): lambda x: x,
+    ("-", 1): lambda x: -x,
+    ("!", 1): lambda x: float(not x),
+    ("+", 2): lambda x, y: x + y,
+    ("-", 2): lambda x, y: x - y,
+    ("*", 2): lambda x, y: x * y,
+    ("/", 2): lambda x, y: x / y,
+    ("^", 2): lambda x, y: abs(x) ** y,
+    ("==", 2): lambda x, y: float(x == y),
+    ("!=", 2): lambda x, y: float(x != y),
+    ("<", 2): lambda x, y: float(x < y),
+    (">", 2): lambda x, y: float(x > y),
+    ("<=", 2): lambda x, y: float(x <= y),
+    (">=", 2): lambda x, y: float(x >= y),
+    ("&&", 2): lambda x, y: float(bool(x) and bool(y)),
+    ("||", 2): lambda x, y: float(bool(x) or bool(y)),
+    ("?:", 3): lambda c, x, y: x if c else y,
+}
+
+
+def evaluate(value: Value, scope: Scope) -> float:
+    """The number that a value stands for in a scope.
+
+    Raises
+    ------
+    UserError: an undefined parameter, one defined by itself, an unknown function or a value outside its domain.
+    """
+    return _number(value.expression, scope, ())
+
+
+def _number(tree: Expression, scope: Scope, using: tuple[tuple[int, str], ...]) -> float:
+    if isinstance(tree, Number):
+        return tree.value
+    if isinstance(tree, Braced):
+        return _number(tree.inner, scope, using)
+    if isinstance(tree, Name):
+        expression, where, definer = scope.find(tree.name, tree.span)
+        key = (id(definer), tree.name)
+        if key in using:
+            raise tree.span.error(f"parameter '{tree.name}' is defined by itself")
+        return _number(expression, where, (*using, key))
+    if isinstance(tree, Probe):
+        raise tree.span.error(f"{tree.span.text} is a quantity of the circuit: only B sources may use it")
+    if isinstance(tree, Call):
+        function, arguments = FUNCTIONS.get(tree.function), tree.arguments
+        if function is None:
+            raise tree.span.error(f"function '{tree.function}' is not known; there are {' '.join(sorted(FUNCTIONS))}")
+    else:
+        function, arguments = OPERATORS[tree.operator, len(tree.operands)], tree.operands
+    try:
+        return float(function(*(_number(argument, scope, using) for argument in arguments)))
+    except (ValueError, ZeroDivisionError, OverflowError, TypeError) as error:
+        raise tree.span.error(f"cannot evaluate '{tree.span.text}': {error}") from error

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SPICE numbers: a decimal, then a scale suffix, then unit letters that mean nothing.
+
+``10uF`` is 1e-5, ``1meg`` is 1e6, ``1m`` is 1e-3, ``5V`` is 5. Case does not matter.
+"""
+
+import math
+import re
+
+SUFFIXES = {"t": 12, "g": 9, "meg": 6, "k": 3, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15, "a": -18}
+MIL = 25.4e-6
+
+NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
+LETTERS = re.compile(r"[a-z]*", re.IGNORECASE)
+
+
+def match_number(text: str, start: int) -> tuple[float, int] | None:
+    """The unsigned number that begins at ``start`` and the index behind its unit letters, or None."""
+    digits = NUMBER.match(text, start)
+    if digits is None:
+        return None
+    letters = LETTERS.match(text, digits.end())
+    word = letters.group().lower()
+    if word.startswith("mil"):
+        return float(digits.group()) * MIL, letters.end()
+    suffix = "meg" if word.startswith("meg") else word[:1]
+    # the exponent is joined as text so that 10u is the double nearest to 1e-5, not 10 times a rounded 1e-6
+    mantissa, _, exponent = digits.group().lower().partition("e")
+    power = int(exponent or 0) + SUFFIXES.get(suffix, 0)
+    return float(f"{mantissa}e{power}"), letters.end()
+
+
+def format_number(value: float) -> str:
+    """The shortest text that reads back as the same double (at most 17 significant digits)."""
+    value = float(value)
+    if not math.isfinite(value):
+        raise ValueError(f"a netlist cannot hold {value}")
+    return repr(value)

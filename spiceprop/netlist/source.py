@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A netlist file as text: its lines, the logical lines that ``+`` continues, and edits in place.
+
+The text is kept as it came, byte for byte (Latin-1 maps every byte to one character). Everything read from it
+carries a `Span` of that text. An edit replaces the characters of one span; the rest is never printed anew, so
+comments, layout and line ends stay the designer's.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from spiceprop.errors import UserError
+
+
+@dataclass
+class Source:
+    """One file's text and the edits made to it."""
+
+    file: str
+    text: str
+    edits: dict[tuple[int, int], str] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Source":
+        try:
+            return cls(str(path), Path(path).read_bytes().decode("latin-1"))
+        except OSError as error:
+            raise UserError(f"cannot read the netlist: {error.strerror}", file=str(path)) from error
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        starts = [0]
+        for line in self.text.splitlines(keepends=True):
+            starts.append(starts[-1] + len(line))
+        return starts
+
+    def line_and_column(self, offset: int) -> tuple[int, int]:
+        line = bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
+
+    def edit(self, span: "Span", text: str) -> None:
+        self.edits[span.start, span.end] = text
+
+    def whole_error(self, message: str) -> UserError:
+        return UserError(message, file=self.file)
+
+    def render(self) -> str:
+        """The text with its edits; unedited, the very text that was read."""
+        pieces, position = [], 0
+        for (start, end), text in sorted(self.edits.items()):
+            pieces += [self.text[position:start], text]
+            position = end
+        return "".join([*pieces, self.text[position:]])
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters [start, end) of a source."""
+
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def file(self) -> str:
+        return self.source.file
+
+    @property
+    def line(self) -> int:
+        return self.source.line_and_column(self.start)[0]
+
+    @property
+    def column(self) -> int:
+        return self.source.line_and_column(self.start)[1]
+
+    @property
+    def text(self) -> str:
+        return self.source.text[self.start : self.end]
+
+    def error(self, message: str) -> UserError:
+        return UserError(message, file=self.file, line=self.line)
+
+
+@dataclass(frozen=True, slots=True)
+class LogicalLine:
+    """A statement: its physical lines joined by single blanks, each character traceable to the source.
+
+    ``pieces`` holds (index in ``text``, offset in the source) where each physical line begins.
+    """
+
+    source: Source
+    text: str
+    pieces: tuple[tuple[int, int], ...]
+
+    def offset(self, index: int) -> int:
+        begin, offset = next(piece for piece in reversed(self.pieces) if piece[0] <= index)
+        return offset + index - begin
+
+    def span(self, start: int, end: int) -> Span:
+        return Span(self.source, self.offset(start), self.offset(max(end - 1, start)) + (end > start))
+
+    def error(self, message: str, start: int = 0) -> UserError:
+        return self.span(start, start).error(message)
+
+
+def strip_comment(line: str) -> str:
+    """The line without its end and its trailing comment: ``;``, ``//``, or ``$`` behind a blank.
+
+    A quoted or braced part is no special case: ngspice cuts there too.
+    """
+    line = line.rstrip("\r\n")
+    cuts = [line.find(mark) for mark in (";", "//", " $", "\t$")]
+    return line[: min((cut for cut in cuts if cut >= 0), default=len(line))]
+
+
+def logical_lines(source: Source, *, title: bool) -> list[LogicalLine]:
+    """Statements of the source; with ``title`` the first line is the circuit's title and is skipped."""
+    lines, texts, pieces, length, offset = [], [], [], 0, 0
+
+    def close() -> None:
+        nonlocal texts, pieces, length
+        if texts:
+            lines.append(LogicalLine(source, " ".join(texts), tuple(pieces)))
+        texts, pieces, length = [], [], 0
+
+    for number, physical in enumerate(source.text.splitlines(keepends=True)):
+        body = strip_comment(physical)
+        lead = len(body) - len(body.lstrip())
+        start, content = offset + lead, body.strip()
+        offset += len(physical)
+        if (number == 0 and title) or not content or content.startswith("*"):
+            continue
+        if content.startswith("+"):
+            if not texts:
+                raise source_error(source, start, "'+' continues a statement, but none stands before it")
+            start, content = start + 1, content[1:]
+        else:
+            close()
+        pieces.append((length, start))
+        texts.append(content)
+        length += len(content) + 1
+    close()
+    return lines
+
+
+def source_error(source: Source, offset: int, message: str) -> UserError:
+    return Span(source, offset, offset).error(message)
