@@ -76,28 +76,35 @@ class StatementWords:
         if not self.take(text):
             raise self.error(f"expected '{text}', found '{self.peek() or 'the end of the statement'}'")
 
+    def _signed_number(self) -> Value | None:
+        start, text = self._skip(), self.line.text
+        number = match_number(text, start + text.startswith(("+", "-"), start))
+        if number is None or text[number[1] : number[1] + 1] not in ("", " ", "\t", ",", ")"):
+            return None
+        self.position = number[1]
+        span = self.line.span(start, self.position)
+        return Value(Number(-number[0] if text[start] == "-" else number[0], span), span)
+
     def value(self, what: str) -> Value:
         """A number, ``{expression}`` or ``'expression'``."""
-        start, text = self._skip(), self.line.text
-        if text[start : start + 1] in ("{", "'"):
+        start = self._skip()
+        if self.peek() in ("{", "'"):
             reader = ExpressionReader(self.line, start)
             tree = reader.atom()
             self.position = reader.position
             return Value(tree, self.line.span(start, self.position))
-        sign = text[start] in "+-" if start < len(text) else False
-        number = match_number(text, start + sign)
-        if number is None:
-            found = self.peek() or "the end of the statement"
-            raise self.error(f"expected {what}: a number or {{expression}}, found '{found}'")
-        self.position = number[1]
-        span = self.line.span(start, self.position)
-        return Value(Number(-number[0] if text[start] == "-" else number[0], span), span)
+        if number := self._signed_number():
+            return number
+        found = self.peek() or "the end of the statement"
+        raise self.error(f"expected {what}: a number or {{expression}}, found '{found}'")
 
     def bare_value(self, what: str) -> Value:
         """A value of ``.param``, where an expression may stand without braces up to the next blank."""
         start = self._skip()
         if self.peek() in ("{", "'"):
             return self.value(what)
+        if number := self._signed_number():
+            return number
         end, depth, text = start, 0, self.line.text
         while end < len(text) and (depth or text[end] not in " \t,"):
             depth += {"(": 1, ")": -1}.get(text[end], 0)

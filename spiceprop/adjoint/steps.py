@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which integration rule ngspice used at each of its steps.
+
+A saved step obeys, for every charge q of the circuit and its current i,
+
+    q_n - q_(n-1) = h (theta i_n + (1 - theta) i_(n-1)),     theta = 1/2 (trapezoid) or 1 (backward Euler).
+
+ngspice takes backward Euler for the first step, after a breakpoint and after a failed Newton, and the trapezoid
+otherwise. It decides once a step for the whole circuit, so the rule is told from all charges together: the
+residual of each rule, each charge scaled by its range over the run, squared and summed over the circuit; the
+smaller one wins. Where neither is within ``TOLERANCE`` the step is reported and not guessed. The currents are
+i = -pinv(A) f(x_n, u_n), see `circuit.mna`. At t = 0 they are unknown, which does no harm: the first step is
+backward Euler.
+
+The rules can be told apart with a tight Newton only (reltol 1e-6: residuals 5e-8; default reltol: 1e-3).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spiceprop.circuit import Cell
+
+TRAPEZOID, EULER = 0.5, 1.0
+TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class ArrayStates:
+    """All instances of one cell along the saved points of several images.
+
+    ``x`` (unknowns, points, images, neurons) with t = 0 in front and the last point repeated where an image has
+    fewer points than another; ``u`` (points, images, neurons) the input currents in ampere.
+    """
+
+    cell: Cell
+    x: np.ndarray
+    u: np.ndarray
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Steps of several images, padded behind each image's last point with steps of one second.
+
+    Attributes
+    ----------
+    times: (points, images), t = 0 in front.
+    h: (points, images) the step that ends at each point; row 0 is no step.
+    theta: (points, images), 1/2 or 1.
+    counts: (images,) points of each image, t = 0 counted.
+    unexplained: (images,) steps that obey neither rule within the tolerance.
+    """
+
+    times: np.ndarray
+    h: np.ndarray
+    theta: np.ndarray
+    counts: np.ndarray
+    unexplained: np.ndarray
+
+
+def pad_times(times: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Saved times of several images to (times with t = 0 in front (points, images), counts (images,)).
+
+    With ``uic`` the point t = 0 is not saved; without it, it is.
+    """
+    runs = [t if t[0] == 0 else np.concatenate([[0.0], t]) for t in times]
+    counts = np.array([len(t) for t in runs])
+    padded = np.empty((counts.max(), len(runs)))
+    for image, t in enumerate(runs):
+        padded[: len(t), image] = t
+        padded[len(t) :, image] = t[-1]
+    return padded, counts
+
+
+def find_steps(times: np.ndarray, counts: np.ndarray, arrays: list[ArrayStates]) -> Steps:
+    """The rule of every step from the states of the whole circuit."""
+    points = np.arange(len(times))[:, None]
+    real = (points > 0) & (points < counts)
+    h = np.where(real, np.diff(times, axis=0, prepend=0.0), 1.0)
+    trapezoid, euler, charges = np.zeros(h.shape), np.zeros(h.shape), 0
+    for array in arrays:
+        residuals = _rule_residuals(array, h)
+        trapezoid += residuals[0]
+        euler += residuals[1]
+        charges += residuals[2]
+    theta = np.where((trapezoid < euler) & (points > 1), TRAPEZOID, EULER)
+    remaining = np.sqrt(np.where(theta == EULER, euler, trapezoid) / max(charges, 1))
+    unexplained = (real & ~(remaining <= TOLERANCE)).sum(axis=0)
+    return Steps(times, h, theta, counts, unexplained)
+
+
+def _rule_residuals(array: ArrayStates, h: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Sums of squares over charges and neurons, (points, images) each, and how many were summed."""
+    q = array.cell.charges(array.x)
+    current = charge_currents(array.cell, array.x, array.u)
+    spread = np.ptp(q, axis=1, keepdims=True)
+    scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)
+    change = np.diff(q, axis=1, prepend=q[:, :1]) * scale
+    step = h[None, :, :, None] * scale
+    before = np.concatenate([current[:, :1], current[:, :-1]], axis=1)
+    trapezoid = change - step * (current + before) / 2
+    euler = change - step * current
+    return (trapezoid**2).sum(axis=(0, 3)), (euler**2).sum(axis=(0, 3)), q.shape[0] * q.shape[3]
+
+
+def charge_currents(cell: Cell, x: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """dq/dt of every charge, (charges, ...), from Kirchhoff's law at each point alone."""
+    project = -np.linalg.pinv(cell.incidence)
+    return np.tensordot(project, cell.residual(x, u), axes=1)

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Netlist expressions as sympy expressions, with the meaning that ngspice gives them.
+
+The two languages differ in powers (measured with ngspice 39): in a B source ``x^y``, ``x**y`` and ``pow(x,y)``
+are |x|^y; in a parameter expression ``pow`` is the mathematical power and the operators are |x|^y. ``pwr`` is
+sign(x)|x|^y in both. ``exp`` is cut at 1e99 as ngspice cuts it, which also keeps exp(a)/exp(a) finite.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import sympy as sp
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import BooleanAtom, BooleanFunction
+
+from spiceprop.netlist.expression import Braced, Call, Expression, Name, Number, Probe
+from spiceprop.netlist.flatten import FlatElement, Scope
+
+EXP_LIMIT = 227.9559242
+
+
+class limited_exp(sp.Function):  # noqa: N801  (sympy prints a function by its class name)
+    """exp(x) up to x = 227.96, 1e99 above, as ngspice evaluates it."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return self
+
+
+def numeric_limited_exp(x: np.ndarray) -> np.ndarray:
+    return np.exp(np.minimum(x, EXP_LIMIT))
+
+
+def _magnitude_power(x: sp.Expr, y: sp.Expr) -> sp.Expr:
+    return x**y if y.is_Integer and y % 2 == 0 else sp.Abs(x) ** y
+
+
+def _signed_power(x: sp.Expr, y: sp.Expr) -> sp.Expr:
+    return sp.sign(x) * sp.Abs(x) ** y
+
+
+def _is_truth(x: sp.Basic) -> bool:
+    # a sympy Symbol is a Boolean too, so the class Boolean does not tell
+    return isinstance(x, Relational | BooleanFunction | BooleanAtom)
+
+
+def _truth(x: sp.Basic) -> sp.Basic:
+    return x if _is_truth(x) else sp.Ne(x, 0)
+
+
+def _as_number(x: sp.Basic) -> sp.Expr:
+    return sp.Piecewise((1, x), (0, True)) if _is_truth(x) else x
+
+
+COMMON: dict[str, Callable[..., sp.Expr]] = {
+    "abs": sp.Abs,
+    "acos": sp.acos,
+    "acosh": sp.acosh,
+    "asin": sp.asin,
+    "asinh": sp.asinh,
+    "atan": sp.atan,
+    "atanh": sp.atanh,
+    "cos": sp.cos,
+    "cosh": sp.cosh,
+    "exp": limited_exp,
+    "ln": sp.log,
+    "log": sp.log,
+    "log10": lambda x: sp.log(x) / sp.log(10),
+    "max": lambda x, y: sp.Piecewise((x, x > y), (y, True)),
+    "min": lambda x, y: sp.Piecewise((x, x < y), (y, True)),
+    "pwr": _signed_power,
+    "sgn": sp.sign,
+    "sin": sp.sin,
+    "sinh": sp.sinh,
+    "sqrt": sp.sqrt,
+    "tan": sp.tan,
+    "tanh": sp.tanh,
+}
+PARAMETER_FUNCTIONS = COMMON | {"pow": lambda x, y: x**y}
+SOURCE_FUNCTIONS = COMMON | {
+    "pow": _magnitude_power,
+    "u": lambda x: sp.Heaviside(x, sp.Rational(1, 2)),
+    "uramp": lambda x: sp.Piecewise((x, x > 0), (0, True)),
+}
+
+BINARY: dict[str, Callable[..., sp.Basic]] = {
+    "+": lambda x, y: x + y,
+    "-": lambda x, y: x - y,
+    "*": lambda x, y: x * y,
+    "/": lambda x, y: x / y,
+    "^": _magnitude_power,
+    "<": sp.Lt,
+    ">": sp.Gt,
+    "<=": sp.Le,
+    ">=": sp.Ge,
+    "==": sp.Eq,
+    "!=": sp.Ne,
+    "&&": lambda x, y: sp.And(_truth(x), _truth(y)),
+    "||": lambda x, y: sp.Or(_truth(x), _truth(y)),
+}
+
+
+class Translator:
+    """Turns the expressions of one circuit into sympy.
+
+    Parameters
+    ----------
+    root: the scope whose own parameters stay symbols; all outer parameters become numbers.
+    parameters: collects the symbols met, by name.
+    probe: quantity of the circuit (flat element, probe) to its symbol or expression.
+    """
+
+    def __init__(self, root: Scope, probe: Callable[[FlatElement, Probe], sp.Expr]):
+        self.root, self.probe = root, probe
+        self.parameters: dict[str, sp.Symbol] = {}
+
+    def parameter(self, tree: Expression, scope: Scope) -> sp.Expr:
+        """A parameter expression."""
+        return self._translate(tree, scope, None)
+
+    def source(self, tree: Expression, flat: FlatElement) -> sp.Expr:
+        """The expression of a B source."""
+        return _as_number(self._translate(tree, flat.scope, flat))
+
+    def _translate(self, tree: Expression, scope: Scope, flat: FlatElement | None) -> sp.Basic:
+        if isinstance(tree, Number):
+            return sp.Integer(int(tree.value)) if tree.value == int(tree.value) else sp.Float(tree.value, 17)
+        if isinstance(tree, Braced):
+            return self._translate(tree.inner, scope, None)
+        if isinstance(tree, Name):
+            return self._name(tree, scope)
+        if isinstance(tree, Probe):
+            if flat is None:
+                raise tree.span.error(f"{tree.span.text} is a quantity of the circuit: only B sources may use it")
+            return self.probe(flat, tree)
+        operands = tree.arguments if isinstance(tree, Call) else tree.operands
+        parts = [self._translate(operand, scope, flat) for operand in operands]
+        if isinstance(tree, Call):
+            table = SOURCE_FUNCTIONS if flat else PARAMETER_FUNCTIONS
+            if tree.function not in table:
+                raise tree.span.error(
+                    f"function '{tree.function}' cannot be differentiated here; there are {' '.join(sorted(table))}"
+                )
+            return table[tree.function](*map(_as_number, parts))
+        return _operation(tree.operator, parts)
+
+    def _name(self, tree: Name, scope: Scope) -> sp.Basic:
+        if tree.name == "time":
+            raise tree.span.error("'time' in an expression is not supported: use a PULSE or PWL source")
+        expression, where, definer = scope.find(tree.name, tree.span)
+        if definer is self.root:
+            return self.parameters.setdefault(tree.name, sp.Symbol(tree.name, real=True))
+        return self._translate(expression, where, None)
+
+
+def _operation(operator: str, parts: list[sp.Basic]) -> sp.Basic:
+    if operator == "?:":
+        return sp.Piecewise((_as_number(parts[1]), _truth(parts[0])), (_as_number(parts[2]), True))
+    if operator == "!":
+        return sp.Not(_truth(parts[0]))
+    if operator in ("&&", "||"):
+        return BINARY[operator](*parts)
+    numbers = [_as_number(part) for part in parts]
+    if len(numbers) == 1:
+        return -numbers[0] if operator == "-" else numbers[0]
+    return BINARY[operator](*numbers)
+
+
+def differentiate(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
+    """d expression / d symbol; the jump of a threshold (u, sgn) counts as nothing."""
+    slope = sp.diff(expression, symbol)
+    return slope.replace(sp.DiracDelta, lambda *_: sp.Integer(0)) if slope.has(sp.DiracDelta) else slope

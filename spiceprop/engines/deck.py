@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The text of one simulation: printed elements, `.options`, `.tran` and `.save`.
+
+The default options solve each step tightly (reltol 1e-6) and scale ``trtol`` as reltol shrinks, so that the steps
+stay as long as with ngspice's own defaults: the adjoint needs a tight Newton, not more points.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+from spiceprop.errors import UserError
+from spiceprop.netlist import Netlist, evaluate, flatten, print_circuit
+from spiceprop.netlist.flatten import Scope
+from spiceprop.netlist.numbers import format_number
+
+TRAINING_OPTIONS = {"reltol": 1e-6, "vntol": 1e-9, "abstol": 1e-15, "chgtol": 1e-14, "trtol": 7000.0}
+
+OPTIONS = frozenset(
+    "abstol chgtol cshunt gmin itl1 itl2 itl4 itl5 maxord method=gear method=trap pivrel pivtol "
+    "reltol temp tnom trtol vntol xmu gminsteps srcsteps".split()
+)
+
+
+@dataclass(frozen=True)
+class Transient:
+    """A transient analysis. Times in seconds; ``t_max`` bounds the step (ngspice's default when None)."""
+
+    t_step: float
+    t_stop: float
+    t_start: float = 0.0
+    t_max: float | None = None
+    uic: bool = True
+    options: dict[str, float | None] = field(default_factory=lambda: dict(TRAINING_OPTIONS))
+
+    @property
+    def longest_step(self) -> float:
+        if self.t_max is not None:
+            return self.t_max
+        return min(self.t_step, (self.t_stop - self.t_start) / 50)
+
+    def lines(self) -> list[str]:
+        unknown = [name for name in self.options if name not in OPTIONS]
+        if unknown:
+            raise UserError(f"option '{unknown[0]}' is not supported; allowed are {' '.join(sorted(OPTIONS))}")
+        settings = [
+            name if value is None else f"{name}={format_number(value)}" for name, value in self.options.items()
+        ]
+        times = (self.t_step, self.t_stop, self.t_start, self.longest_step)
+        command = " ".join([".tran", *map(format_number, times), *(["uic"] if self.uic else [])])
+        return ([f".options {' '.join(settings)}"] if settings else []) + [command]
+
+
+def transient_of(netlist: Netlist) -> Transient:
+    """The netlist's own ``.tran`` and ``.options``.
+
+    Raises
+    ------
+    UserError: there is no ``.tran``, its times make no sense, or an option is not supported.
+    """
+    command, scope = netlist.transient, Scope(netlist.body.parameters)
+    if command is None:
+        raise UserError("the netlist has no .tran: add for example '.tran 10u 10m uic'", netlist.sources[0].file)
+    times = [evaluate(value, scope) for value in command.times]
+    t_step, t_stop, t_start, t_max = (*times, *[0.0, None][len(times) - 2 :])
+    if not (0 < t_step and 0 <= t_start < t_stop and math.isfinite(t_stop)):
+        raise command.span.error(".tran needs 0 < tstep and 0 <= tstart < tstop")
+    options = {name: None if value is None else evaluate(value, scope) for name, value in netlist.options.items()}
+    unknown = [name for name in options if name not in OPTIONS]
+    if unknown:
+        raise netlist.sources[0].whole_error(
+            f"option '{unknown[0]}' is not supported; allowed are {' '.join(sorted(OPTIONS))}"
+        )
+    return Transient(t_step, t_stop, t_start, t_max or None, command.uic, options)
+
+
+def deck(netlist: Netlist, transient: Transient, saves: list[str]) -> list[str]:
+    """The lines that ngspice gets: nothing of the user's text but names and numbers."""
+    body = print_circuit(flatten(netlist))
+    # long .save lines would meet ngspice's line limits
+    save = [f".save {' '.join(saves[start : start + 50])}" for start in range(0, len(saves), 50)]
+    return ["* spiceprop", *body, *transient.lines(), *save, ".end"]

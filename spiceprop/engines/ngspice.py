@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A resident ngspice: load a circuit once, alter values, run, read all saved vectors as arrays.
+
+The only file that imports PySpice, and of PySpice only ``NgSpiceShared``. What was learnt about both:
+
+- ngspice executes ``.spiceinit`` from the current folder and from HOME when it starts: it starts in an empty one.
+- Every line on its standard error would raise in PySpice, harmless notes of newer versions too, so messages are
+  collected here and a run is judged by the time it reached.
+- Without ``remove_circuit`` before a load and ``destroy`` after a run its memory grows.
+- One library per process, not re-entrant: there is one `Simulator` in a process.
+- Values travel as text with 17 digits, on this one path only, so that runs repeat bit for bit.
+"""
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi, ffi_string_utf8
+
+from spiceprop.engines.trajectory import Status, Trajectory
+from spiceprop.errors import UserError
+from spiceprop.netlist.numbers import format_number
+
+logging.getLogger("PySpice").setLevel(logging.ERROR)  # it greets every ngspice newer than itself
+
+DEFAULT_LIBRARY = "libngspice.so.0"
+COMMANDS_BETWEEN_CLEANUPS = 2000
+
+
+class _Library(NgSpiceShared):
+    """NgSpiceShared that collects messages instead of raising on them."""
+
+    @staticmethod
+    def _send_char(message, _ngspice_id, user_data):
+        self = ffi.from_handle(user_data)
+        stream, _, content = ffi_string_utf8(message).partition(" ")
+        (self._stderr if stream == "stderr" else self._stdout).append(content)
+        return 0
+
+
+@contextmanager
+def _empty_home() -> Iterator[None]:
+    """Current folder and HOME are an empty folder for a moment."""
+    folder, home = os.getcwd(), os.environ.get("HOME")
+    with tempfile.TemporaryDirectory(prefix="spiceprop-") as empty:
+        os.chdir(empty)
+        os.environ["HOME"] = empty
+        try:
+            yield
+        finally:
+            os.chdir(folder)
+            if home is None:
+                del os.environ["HOME"]
+            else:
+                os.environ["HOME"] = home
+
+
+class Simulator:
+    """The ngspice of this process.
+
+    Raises
+    ------
+    UserError: the ngspice library cannot be loaded.
+    """
+
+    _instance: "Simulator | None" = None
+
+    def __init__(self) -> None:
+        NgSpiceShared.LIBRARY_PATH = os.environ.get("NGSPICE_LIBRARY_PATH", DEFAULT_LIBRARY)
+        try:
+            with _empty_home():
+                self._library = _Library()
+        except OSError as error:
+            raise UserError(
+                f"cannot load ngspice ({error}): install it with 'sudo apt-get install libngspice0', "
+                "or set NGSPICE_LIBRARY_PATH to the library"
+            ) from error
+        self._c = self._library._ngspice_shared
+        self._loaded = False
+        self._commands = 0
+        self._saves: tuple[str, ...] = ()
+        self._t_stop = 0.0
+
+    @classmethod
+    def shared(cls) -> "Simulator":
+        """The one simulator of this process, started on first use."""
+        if cls._instance is None:
+            cls._instance = cls()
+        return cls._instance
+
+    @property
+    def version(self) -> int:
+        return self._library.ngspice_version
+
+    def _command(self, command: str) -> None:
+        self._commands += 1
+        if self._commands % COMMANDS_BETWEEN_CLEANUPS == 0:
+            self._c.ngSpice_Command(ffi.NULL)  # frees the history of commands
+        self._c.ngSpice_Command(command.encode("latin-1"))
+
+    @property
+    def messages(self) -> list[str]:
+        return self._library._stdout + self._library._stderr
+
+    def load(self, deck: list[str], saves: Iterable[str], t_stop: float) -> None:
+        """Replace the circuit by the one in ``deck`` (see `engines.deck`).
+
+        Raises
+        ------
+        RuntimeError: ngspice refused text that spiceprop printed; that is a defect of spiceprop.
+        """
+        if self._loaded:
+            self._command("remcirc")
+        self._library.clear_output()
+        lines = [ffi.new("char[]", line.encode("latin-1")) for line in deck]
+        self._c.ngSpice_Circ(ffi.new("char *[]", [*lines, ffi.NULL]))
+        complaints = [line for line in self.messages if "error" in line.lower() or "failed" in line.lower()]
+        if complaints:
+            raise RuntimeError("ngspice refused the circuit: " + " | ".join(complaints[:5]))
+        self._loaded, self._saves, self._t_stop = True, tuple(saves), t_stop
+
+    def alter(self, names: Iterable[str], values: Iterable[float]) -> None:
+        """Set the main values of elements: ohms, farads, volts or amperes (DC), gains."""
+        for name, value in zip(names, values, strict=True):
+            self._command(f"alter {name} = {format_number(value)}")
+
+    def alter_initial(self, names: Iterable[str], values: Iterable[float]) -> None:
+        """Set the ``ic=`` of capacitors, in volts; it takes effect in the next run."""
+        for name, value in zip(names, values, strict=True):
+            self._command(f"alter @{name}[ic] = {format_number(value)}")
+
+    def run(self) -> Trajectory:
+        """One transient with the values as they are now."""
+        self._library.clear_output()
+        self._command("run")
+        times = self._vector("time")
+        reached = times[-1] if times.size else 0.0
+        vectors = [self._vector(name) for name in self._saves]
+        complete = all(vector.size == times.size for vector in vectors)
+        values = np.array(vectors) if complete else np.zeros((len(self._saves), 0))
+        self._command("destroy all")
+        finished = complete and reached >= self._t_stop * (1 - 1e-9) and bool(np.isfinite(values).all())
+        if finished:
+            return Trajectory(times, self._saves, values, Status.OK)
+        message = " | ".join([f"stopped at {reached:g} s of {self._t_stop:g} s", *self.messages[-5:]])
+        return Trajectory(times, self._saves, values, Status.NOT_CONVERGED, message)
+
+    def _vector(self, name: str) -> np.ndarray:
+        """A copy of one saved vector; empty when ngspice has none of that name."""
+        if name.startswith("v("):
+            name = name[2:-1]
+        elif name.startswith("i("):
+            name = f"{name[2:-1]}#branch"
+        info = self._c.ngGet_Vec_Info(name.encode("latin-1"))
+        if info == ffi.NULL or info.v_length == 0 or info.v_realdata == ffi.NULL:
+            return np.zeros(0)
+        return np.frombuffer(ffi.buffer(info.v_realdata, info.v_length * 8)).copy()
