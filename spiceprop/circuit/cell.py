@@ -7,7 +7,7 @@ neurons); the functions work element by element, so a lane's result does not dep
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -68,6 +68,10 @@ class Cell:
         own = circuit.scope.own
         values = np.array([evaluate(own[parameter], circuit.scope) for parameter in names])
         return cls(name.lower(), circuit, system, names, values)
+
+    def __getstate__(self) -> dict:
+        """Fields only: a process that receives a cell compiles its own functions."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def size(self) -> int:

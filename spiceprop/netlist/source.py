@@ -48,11 +48,16 @@ class Source:
 
     def render(self) -> str:
         """The text with its edits; unedited, the very text that was read."""
-        pieces, position = [], 0
+        return self.render_range(0, len(self.text))
+
+    def render_range(self, first: int, last: int) -> str:
+        """Characters [first, last) of the text with the edits that lie in them."""
+        pieces, position = [], first
         for (start, end), text in sorted(self.edits.items()):
-            pieces += [self.text[position:start], text]
-            position = end
-        return "".join([*pieces, self.text[position:]])
+            if first <= start and end <= last:
+                pieces += [self.text[position:start], text]
+                position = end
+        return "".join([*pieces, self.text[position:last]])
 
 
 @dataclass(frozen=True, slots=True)

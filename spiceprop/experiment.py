@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An experiment: everything that a run depends on, read from one TOML file and checked before any work starts."""
+
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+
+from spiceprop.engines import TRAINING_OPTIONS
+from spiceprop.errors import UserError
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(Section):
+    """How many images of which set. ``None`` is all there are (train: all that validation leaves)."""
+
+    set: str = "digits"
+    train: PositiveInt | None = None
+    validation: PositiveInt
+    test: PositiveInt | None = None
+    seed: int = 0
+
+
+class NetworkSection(Section):
+    """Layers, devices and read-out. Conductances in siemens, voltages in volt."""
+
+    layers: Annotated[tuple[PositiveInt, ...], Field(min_length=2)]
+    neuron: str
+    supplies: dict[str, float] = {}
+    crossbar: Literal["reduced", "explicit"] = "reduced"
+    g_min: PositiveFloat = 1e-6
+    g_max: PositiveFloat = 1e-4
+    v_read: PositiveFloat = 0.2
+    i_scale: PositiveFloat | tuple[PositiveFloat, ...] = 1.0
+    row_gain: float = 1.0
+    row_reference: float = 0.0
+    spread: PositiveFloat | tuple[PositiveFloat, ...] = 1e-5
+    readout: Literal["mean", "max", "paper"] = "mean"
+    readout_scale: PositiveFloat
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "NetworkSection":
+        if self.g_min >= self.g_max:
+            raise ValueError(f"g_min = {self.g_min} must be below g_max = {self.g_max}")
+        if ":" not in self.neuron:
+            raise ValueError('neuron is "FILE.cir:SUBCKT"')
+        for key in ("i_scale", "spread"):
+            value = getattr(self, key)
+            if isinstance(value, tuple) and len(value) != len(self.layers) - 1:
+                raise ValueError(f"{key} needs one value, or one for each of the {len(self.layers) - 1} crossbars")
+        return self
+
+    def per_crossbar(self, key: Literal["i_scale", "spread"]) -> tuple[float, ...]:
+        value = getattr(self, key)
+        return value if isinstance(value, tuple) else (value,) * (len(self.layers) - 1)
+
+
+class Simulation(Section):
+    """The analysis of one image; times in seconds. Given options replace single ones of the defaults."""
+
+    engine: Literal["ngspice"] = "ngspice"
+    t_stop: PositiveFloat
+    t_max: PositiveFloat | None = None
+    options: dict[str, float] = {}
+
+    def all_options(self) -> dict[str, float | None]:
+        return {**TRAINING_OPTIONS, **self.options}
+
+
+class Training(Section):
+    """``rate`` is per unit of conductance range; ``one-cycle`` rises to it and falls to nearly 0."""
+
+    rule: Literal["bptt"] = "bptt"
+    epochs: PositiveInt
+    batch: PositiveInt
+    optimiser: Literal["adam", "sgd"] = "adam"
+    schedule: Literal["one-cycle", "constant"] = "one-cycle"
+    rate: PositiveFloat
+    clip: PositiveFloat = 1.0
+    seed: int = 0
+
+
+class Run(Section):
+    """``workers`` 0 is one for each core; ``time_limit`` is seconds for one image."""
+
+    workers: Annotated[int, Field(ge=0)] = 0
+    time_limit: PositiveFloat = 60.0
+    save_samples: Annotated[int, Field(ge=0, le=20)] = 5
+    checkpoints: Annotated[int, Field(ge=1, le=50)] = 20
+
+
+class Experiment(Section):
+    """One experiment; ``folder`` is where relative paths start."""
+
+    name: str
+    folder: Path
+    data: Data
+    network: NetworkSection
+    simulation: Simulation
+    training: Training
+    run: Run = Run()
+
+    @property
+    def neuron_file(self) -> Path:
+        return self.folder / self.network.neuron.rsplit(":", 1)[0]
+
+    @property
+    def neuron_subcircuit(self) -> str:
+        return self.network.neuron.rsplit(":", 1)[1].lower()
+
+
+def load_experiment(path: Path | str, settings: list[str] | None = None) -> Experiment:
+    """Read and check an experiment; ``settings`` are ``section.key=value`` in TOML's notation of values.
+
+    Raises
+    ------
+    UserError: no such file, not TOML, an unknown key (with the nearest one), a value that is not allowed.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        found = tomllib.loads(text)
+    except OSError as error:
+        raise UserError(f"cannot read the experiment: {error.strerror}", file=str(path)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"not a TOML file: {error}", file=str(path)) from error
+    for setting in settings or []:
+        _apply(found, setting)
+    try:
+        return Experiment(name=path.stem, folder=path.resolve().parent, **found)
+    except ValidationError as error:
+        raise UserError(_explain(error), file=str(path), line=_line_of(text, error)) from error
+    except TypeError as error:
+        raise UserError("the keys 'name' and 'folder' are set by spiceprop", file=str(path)) from error
+
+
+def _apply(found: dict, setting: str) -> None:
+    """Set ``section.key=value``; a value that is no TOML is taken as a string."""
+    place, equals, value = setting.partition("=")
+    section, dot, key = place.strip().partition(".")
+    if not (equals and dot and key):
+        raise UserError(f"--set takes section.key=value, found '{setting}'; for example training.epochs=2")
+    try:
+        parsed = tomllib.loads(f"x = {value}")["x"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    found.setdefault(section, {})[key] = parsed
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    if first["type"] == "extra_forbidden":
+        model = Experiment
+        for part in place[:-1]:
+            model = model.model_fields[part].annotation
+        known = [name for name in model.model_fields if name not in ("name", "folder")]
+        near = get_close_matches(place[-1], known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known here: {' '.join(known)}"
+        return f"unknown key '{'.'.join(place)}': {hint}"
+    found = "" if first["type"] == "missing" else f", found {first['input']!r}"
+    return f"{'.'.join(place)}: {first['msg'].removeprefix('Value error, ')}{found if len(found) < 80 else ''}"
+
+
+def _line_of(text: str, error: ValidationError) -> int | None:
+    """The line of the key at fault: its first mention inside its section."""
+    place = [str(part) for part in error.errors()[0]["loc"] if isinstance(part, str)]
+    section, lines = None, text.splitlines()
+    for number, line in enumerate(lines, start=1):
+        if line.strip().startswith("["):
+            section = line.strip().strip("[]")
+        if section == place[0] and (len(place) == 1 or line.partition("=")[0].strip() == place[1]):
+            return number
+    return None

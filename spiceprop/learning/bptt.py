@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backpropagation through time on bounded conductances.
+
+The gradient comes from the adjoint of ngspice's steps (`network.backward`); torch's optimisers turn it into an
+update. What is optimised are both conductances of every pair, as theta = (g - g_min) / (g_max - g_min); after
+each update theta is clipped to [0, 1], so a pair is physical at every step. Sums over images run in image order,
+with one torch thread, so a run repeats bit for bit.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from spiceprop.cluster import Result
+from spiceprop.experiment import Experiment
+from spiceprop.network import Network
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """[g_min, g_max] of a device, in siemens."""
+
+    g_min: float
+    g_max: float
+
+    @property
+    def span(self) -> float:
+        return self.g_max - self.g_min
+
+
+def batch_gradient(network: Network, samples: np.ndarray, results: list[Result]) -> list[np.ndarray]:
+    """dL/dg of the batch's mean loss, (2, rows, columns) for each crossbar, in 1/S.
+
+    Failed samples contribute nothing, and the mean is over those that ended ok.
+    """
+    good = max(sum(status == "ok" for result in results for status in result.statuses), 1)
+    by_input = np.concatenate([result.by_input for result in results])
+    by_weight = [network.v_read * samples.T @ by_input]
+    for layer in range(len(network.crossbars) - 1):
+        images = np.concatenate([result.by_weight[layer] for result in results])
+        by_weight.append(np.add.reduce(images, axis=0))
+    pairs = zip(network.crossbars, by_weight, strict=True)
+    return [crossbar.pair_gradient(slope / good) for crossbar, slope in pairs]
+
+
+class ConductanceOptimiser:
+    """A torch optimiser over the crossbars of a network. ``conductances`` are float64 and the master copy."""
+
+    def __init__(self, experiment: Experiment, conductances: list[np.ndarray], steps: int):
+        torch.set_num_threads(1)
+        training = experiment.training
+        self.bounds = Bounds(experiment.network.g_min, experiment.network.g_max)
+        self.clip = training.clip
+        self.theta = [torch.tensor((g - self.bounds.g_min) / self.bounds.span) for g in conductances]
+        kinds = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+        self.optimiser = kinds[training.optimiser](self.theta, lr=training.rate)
+        self.schedule = (
+            torch.optim.lr_scheduler.OneCycleLR(
+                self.optimiser, max_lr=training.rate, total_steps=max(steps, 2), cycle_momentum=False
+            )
+            if training.schedule == "one-cycle"
+            else torch.optim.lr_scheduler.ConstantLR(self.optimiser, factor=1.0)
+        )
+
+    def step(self, gradients: list[np.ndarray]) -> float:
+        """One update; the norm of the gradient per unit of conductance range before clipping."""
+        for theta, gradient in zip(self.theta, gradients, strict=True):
+            theta.grad = torch.from_numpy(gradient * self.bounds.span)
+        norm = float(torch.nn.utils.clip_grad_norm_(self.theta, self.clip))
+        if np.isfinite(norm):
+            self.optimiser.step()
+        self.schedule.step()
+        with torch.no_grad():
+            for theta in self.theta:
+                theta.clamp_(0.0, 1.0)
+        return norm
+
+    def conductances(self) -> list[np.ndarray]:
+        """(2, rows, columns) each, in siemens, within the bounds."""
+        low, high = self.bounds.g_min, self.bounds.g_max
+        return [np.clip(low + theta.numpy() * self.bounds.span, low, high) for theta in self.theta]
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that a resumed run needs, as arrays."""
+        found = {f"theta/{index}": theta.numpy().copy() for index, theta in enumerate(self.theta)}
+        for index, slots in self.optimiser.state_dict()["state"].items():
+            for slot, value in slots.items():
+                if value is not None:
+                    found[f"state/{index}/{slot}"] = np.asarray(value)
+        found["schedule"] = np.asarray(self.schedule.last_epoch)
+        return found
+
+    def restore(self, saved: dict[str, np.ndarray]) -> None:
+        """Continue where `state` was taken."""
+        for index, theta in enumerate(self.theta):
+            theta.copy_(torch.from_numpy(saved[f"theta/{index}"]))
+        slots: dict[int, dict[str, torch.Tensor]] = {}
+        for name, value in saved.items():
+            if name.startswith("state/"):
+                _, index, slot = name.split("/")
+                slots.setdefault(int(index), {})[slot] = torch.from_numpy(np.array(value))
+        self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": slots})
+        for _ in range(int(saved["schedule"])):
+            self.schedule.step()

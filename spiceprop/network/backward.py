@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The gradient of a network: read-out, then each layer's cells and crossbar, from the last layer to the first.
+
+The layers are coupled at each point alone, u_k(t_n) = r_k(t_n) W_k with the row voltages r_k of the layer before
+(see `crossbar`), so with a_k = dL/du_k from the cells' adjoint
+
+    dL/dW_k = sum_n r_k(t_n)' a_k(t_n),        dL/dv_(k-1)(t_n) += row_gain a_k(t_n) W_k'.
+
+The first layer's rows are constant: its gradient is an outer product of the rows with sum_n a_1(t_n).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spiceprop.adjoint.batched import CellAdjoint, cell_adjoint, parameter_gradient
+from spiceprop.adjoint.steps import ArrayStates, Steps, find_steps, pad_times
+from spiceprop.engines import Trajectory
+from spiceprop.network.network import Network
+from spiceprop.network.readout import Kind, Reading, read_out
+
+
+@dataclass(frozen=True)
+class Forward:
+    """Trajectories of some images as arrays, one `ArrayStates` a layer, and their common reading."""
+
+    times: np.ndarray
+    counts: np.ndarray
+    arrays: list[ArrayStates]
+    reading: Reading
+
+
+@dataclass(frozen=True)
+class Backward:
+    """Derivatives of each image's own loss.
+
+    Attributes
+    ----------
+    by_input: dL/du of the first layer's constant input currents, (images, neurons), per ampere.
+    by_weight: of the later crossbars, (images, rows, columns) each, per siemens.
+    by_parameter: of the neuron's parameters, summed over images and neurons, (parameters,); empty unless asked.
+    layers: the adjoint along the waveforms of each layer.
+    steps: rules and lengths of the steps.
+    """
+
+    by_input: np.ndarray
+    by_weight: list[np.ndarray]
+    by_parameter: np.ndarray
+    layers: list[CellAdjoint]
+    steps: Steps
+
+
+def forward(
+    network: Network, currents: np.ndarray, trajectories: list[Trajectory], labels: np.ndarray, kind: Kind, scale: float
+) -> Forward:
+    """Arrange trajectories as arrays and read them out.
+
+    currents: constant input currents of the first layer (images, neurons) in ampere.
+    """
+    times, counts = pad_times([trajectory.times for trajectory in trajectories])
+    states = network.states(trajectories, len(times))
+    membrane, arrays = network.cell.membrane, []
+    for layer, x in enumerate(states):
+        if layer == 0:
+            u = np.broadcast_to(currents, (len(times), *currents.shape))
+        else:
+            u = network.crossbars[layer].currents(network.row_voltages(states[layer - 1][membrane]))
+        arrays.append(ArrayStates(network.cell, x, u))
+    return Forward(times, counts, arrays, read_out(kind, scale, times, states[-1][membrane], labels))
+
+
+def backward(network: Network, run: Forward, *, with_parameters: bool = False) -> Backward:
+    """One sweep from the last layer to the first."""
+    cell, membrane = network.cell, network.cell.membrane
+    steps = find_steps(run.times, run.counts, run.arrays)
+    by_membrane = run.reading.by_potential
+    layers: list[CellAdjoint] = []
+    by_weight: list[np.ndarray] = []
+    by_parameter = np.zeros(len(cell.parameters) if with_parameters else 0)
+    for layer in range(len(run.arrays) - 1, -1, -1):
+        array = run.arrays[layer]
+        by_state = np.zeros(array.x.shape)
+        by_state[membrane] = by_membrane
+        adjoint = cell_adjoint(array, steps, by_state)
+        layers.insert(0, adjoint)
+        if with_parameters:
+            by_parameter += parameter_gradient(array, adjoint, by_state)
+        if layer:
+            rows = network.row_voltages(run.arrays[layer - 1].x[membrane])
+            by_weight.insert(0, np.einsum("nbi,nbj->bij", rows, adjoint.by_input, optimize=True))
+            by_membrane = network.wiring.row_gain * adjoint.by_input @ network.crossbars[layer].weights.T
+    return Backward(layers[0].by_input.sum(axis=0), by_weight, by_parameter, layers, steps)

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A network as netlist text that plain ``ngspice -b`` runs.
+
+Layer k has rows ``row<k>_<i>``, column lines ``cp<k>_<j>`` and ``cm<k>_<j>`` held at 0 V by the sources that
+sense their currents, and neurons ``xn<k>_<j>`` at nodes ``n<k>_<j>``. The resistors of crossbar k stand in
+``crossbar_<k>.inc``, one a line, row and column in the name. In a *reduced* text the first crossbar is one
+current source a neuron, ``iin1_<j>``.
+
+The neuron's definition is taken over character by character from the designer's file; what that file includes is
+copied beside.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spiceprop.netlist import Netlist
+from spiceprop.netlist.numbers import format_number
+
+
+@dataclass(frozen=True)
+class NeuronSource:
+    """The designer's netlist that holds the neuron's ``.subckt``."""
+
+    netlist: Netlist
+    subcircuit: str
+
+    @property
+    def root(self) -> Path:
+        """The folder above which none of the designer's files lies."""
+        return Path(os.path.commonpath([Path(source.file).parent for source in self.netlist.sources]))
+
+    def copies(self) -> dict[str, str]:
+        """Every file of the designer's, by its path below ``designer/``, with the edits made to it."""
+        return {
+            f"designer/{Path(source.file).relative_to(self.root).as_posix()}": source.render()
+            for source in self.netlist.sources
+        }
+
+    def definitions(self) -> str:
+        """The file's includes, ``.param`` and ``.subckt`` statements as they stand there, comments and all."""
+        main = self.netlist.sources[0]
+        wanted = [
+            f".include designer/{include.path.relative_to(self.root).as_posix()}"
+            for include in self.netlist.includes
+            if include.span.source is main
+        ]
+        body = self.netlist.body
+        for value in body.parameters.values():
+            if value.span.source is main:
+                name = next(name for name, other in body.parameters.items() if other is value)
+                wanted.append(f".param {name}={main.render_range(value.span.start, value.span.end)}")
+        for subcircuit in body.subcircuits.values():
+            if subcircuit.span.source is main:
+                wanted.append(main.render_range(subcircuit.span.start, subcircuit.end))
+        return "\n".join(wanted)
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What surrounds the crossbars and the neurons.
+
+    Attributes
+    ----------
+    layers: numbers of rows and neurons, [784, 100, 10].
+    i_scales: mirror ratio of each crossbar.
+    row_gain, row_reference: a hidden neuron drives its row with row_gain (v - row_reference).
+    supplies: port name to volts, in the order of the subcircuit's ports behind the first.
+    """
+
+    layers: tuple[int, ...]
+    i_scales: tuple[float, ...]
+    row_gain: float
+    row_reference: float
+    supplies: dict[str, float]
+
+
+def crossbar_text(layer: int, g: np.ndarray) -> str:
+    """``crossbar_<layer>.inc``: one resistor a line. g (2, rows, columns) in siemens."""
+    lines = [f"* crossbar {layer}: {g.shape[1]} rows, {g.shape[2]} columns of pairs; ohms"]
+    for sign, plane in zip("pm", g, strict=True):
+        for i, row in enumerate((1 / plane).tolist(), start=1):
+            lines += [f"r{sign}{layer}_{i}_{j} row{layer}_{i} c{sign}{layer}_{j} {r!r}" for j, r in enumerate(row, 1)]
+    return "\n".join(lines) + "\n"
+
+
+def resistor_names(layer: int, rows: int, columns: int) -> list[str]:
+    """Names of a crossbar's resistors in the order of ``g.ravel()``."""
+    return [
+        f"r{sign}{layer}_{i}_{j}" for sign in "pm" for i in range(1, rows + 1) for j in range(1, columns + 1)
+    ]
+
+
+def input_names(wiring: Wiring, *, reduced: bool) -> list[str]:
+    """The sources that carry one sample: a current a neuron, or a voltage a row."""
+    if reduced:
+        return [f"iin1_{j}" for j in range(1, wiring.layers[1] + 1)]
+    return [f"vin1_{i}" for i in range(1, wiring.layers[0] + 1)]
+
+
+def network_text(
+    wiring: Wiring, source: NeuronSource, inputs: np.ndarray, analysis: list[str], saves: list[str], *, reduced: bool
+) -> str:
+    """``netlist.cir``: definitions, inputs, rows, columns, neurons and the analysis.
+
+    inputs: row voltages (rows,) in volt, or with ``reduced`` neuron currents (neurons,) in ampere.
+    """
+    value = [format_number(number) for number in inputs]
+    lines = [f"* spiceprop network {'-'.join(map(str, wiring.layers))} of {source.subcircuit}", "", source.definitions()]
+    lines += ["", "* inputs of one sample"]
+    if reduced:
+        lines += [f"iin1_{j} 0 n1_{j} dc {current}" for j, current in enumerate(value, 1)]
+    else:
+        lines += [f"vin1_{i} row1_{i} 0 dc {voltage}" for i, voltage in enumerate(value, 1)]
+    for port, volts in wiring.supplies.items():
+        lines.append(f"vsupply_{port} supply_{port} 0 dc {format_number(volts)}")
+    for layer in range(1, len(wiring.layers)):
+        lines += ["", *_layer_lines(wiring, source.subcircuit, layer, with_crossbar=not (reduced and layer == 1))]
+    lines += ["", *analysis, *save_lines(saves), f".print tran {saves[-1]}", ".end"]
+    return "\n".join(lines) + "\n"
+
+
+def _layer_lines(wiring: Wiring, subcircuit: str, k: int, *, with_crossbar: bool) -> list[str]:
+    lines, neurons = [f"* layer {k}"], range(1, wiring.layers[k] + 1)
+    if k > 1:
+        lines.append(f"vref{k} ref{k} 0 dc {format_number(wiring.row_reference)}")
+        gain = format_number(wiring.row_gain)
+        lines += [f"erow{k}_{i} row{k}_{i} 0 n{k - 1}_{i} ref{k} {gain}" for i in range(1, wiring.layers[k - 1] + 1)]
+    if with_crossbar:
+        ratio = format_number(wiring.i_scales[k - 1])
+        lines.append(f".include crossbar_{k}.inc")
+        lines += [f"vc{sign}{k}_{j} c{sign}{k}_{j} 0 dc 0" for sign in "pm" for j in neurons]
+        lines += [f"fp{k}_{j} 0 n{k}_{j} vcp{k}_{j} {ratio}" for j in neurons]
+        lines += [f"fm{k}_{j} n{k}_{j} 0 vcm{k}_{j} {ratio}" for j in neurons]
+    supplies = "".join(f" supply_{port}" for port in wiring.supplies)
+    return lines + [f"xn{k}_{j} n{k}_{j}{supplies} {subcircuit}" for j in neurons]
+
+
+def save_lines(saves: list[str]) -> list[str]:
+    return [f".save {' '.join(saves[start : start + 50])}" for start in range(0, len(saves), 50)]

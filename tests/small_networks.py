@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Small networks of the project's own neurons, explicit in ngspice."""
+
+from pathlib import Path
+
+import numpy as np
+
+from spiceprop.circuit import Cell
+from spiceprop.engines import TRAINING_OPTIONS, Transient
+from spiceprop.engines.ngspice import Simulator
+from spiceprop.netlist import read_netlist
+from spiceprop.network import Crossbar, Network, NeuronSource, Wiring, random_pairs
+
+NETLISTS = Path(__file__).parents[1] / "netlists"
+TIGHT = {"reltol": 1e-9, "vntol": 1e-12, "abstol": 1e-18, "chgtol": 1e-16, "trtol": 1e12}
+
+# mirrors, row reference, window, longest steps: a current of some uA (mif) or some 10 uA (mif_firing) a neuron.
+# The steps of training are those of experiments/*.toml: fast, sharp thresholds need shorter ones.
+SETTINGS = {
+    "mif": {"i_scales": (0.3, 3.0), "row_reference": 0.02, "t_stop": 10e-3, "tight": 1e-5, "training": 2e-4},
+    "mif_firing": {"i_scales": (2.0, 20.0), "row_reference": 0.0, "t_stop": 10e-3, "tight": 5e-6, "training": 1e-5},
+}
+
+
+def small_network(
+    neuron: str, *, reduced: bool, tight: bool, layers=(4, 3, 2), path: Path | None = None, options=None
+) -> Network:
+    settings = SETTINGS[neuron]
+    netlist = read_netlist(path or NETLISTS / f"{neuron}.cir", library_paths=(NETLISTS.parent / "models",))
+    generator = np.random.default_rng(7)
+    crossbars = tuple(
+        Crossbar(random_pairs(rows, columns, 1e-6, 1e-4, 2e-5, generator), scale)
+        for rows, columns, scale in zip(layers, layers[1:], settings["i_scales"], strict=False)
+    )
+    transient = Transient(
+        t_step=1e-4,
+        t_stop=settings["t_stop"],
+        t_max=settings["tight" if tight else "training"],
+        options=TIGHT if tight else options or dict(TRAINING_OPTIONS),
+    )
+    return Network(
+        wiring=Wiring(tuple(layers), settings["i_scales"], 1.0, settings["row_reference"], {}),
+        source=NeuronSource(netlist, neuron),
+        cell=Cell.from_netlist(netlist, neuron),
+        crossbars=crossbars,
+        transient=transient,
+        v_read=0.2,
+        reduced=reduced,
+    )
+
+
+def run_samples(network: Network, samples: np.ndarray):
+    """Trajectories of samples (images, rows) in ngspice."""
+    program, simulator = network.program(), Simulator.shared()
+    simulator.load(program.deck, program.saves, program.t_stop)
+    trajectories = []
+    for values in network.inputs(samples):
+        simulator.alter(program.inputs, values)
+        trajectories.append(simulator.run())
+    return trajectories
