@@ -82,6 +82,7 @@ class Training(Section):
     schedule: Literal["one-cycle", "constant"] = "one-cycle"
     rate: PositiveFloat
     clip: PositiveFloat = 1.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     seed: int = 0
 
 

@@ -22,7 +22,7 @@ import sympy as sp
 
 from spiceprop.circuit.symbols import Translator
 from spiceprop.netlist.expression import Probe
-from spiceprop.netlist.flatten import FlatCircuit, FlatElement
+from spiceprop.netlist.flatten import FlatCircuit, FlatElement, element_name
 from spiceprop.netlist.tree import BehaviouralSource, ControlledSource, IndependentSource, Passive
 
 INPUT = sp.Symbol("input current", real=True)
@@ -62,9 +62,8 @@ class Builder:
         for flat in self.circuit.elements:
             if flat.element.name[0] in "fh":
                 names |= set(flat.controls)
-            if isinstance(flat.element, BehaviouralSource):
-                names |= {f"i({name})" for name in _current_probes(flat)}
-        return {name.removeprefix("i(").removesuffix(")") for name in names}
+            names |= {element_name(p.targets[0], flat.prefix) for p in flat.probes() if p.quantity == "i"}
+        return names
 
     def _hold_nodes(self) -> None:
         """Find the nodes that DC voltage sources hold, in as many rounds as sources hang on sources."""
@@ -89,7 +88,9 @@ class Builder:
     def dc(self, flat: FlatElement) -> sp.Expr:
         source = flat.element
         if source.waveform:
-            raise source.waveform.span.error("a source with a waveform inside a cell is not supported: use DC")
+            raise source.waveform.span.error(
+                "a source with a waveform inside a cell is not supported: use DC"
+            )
         return self.translator.parameter(source.dc.expression, flat.scope) if source.dc else sp.Integer(0)
 
     def voltage(self, node: str) -> sp.Expr:
@@ -105,7 +106,7 @@ class Builder:
     def probe(self, flat: FlatElement, probe: Probe) -> sp.Expr:
         if probe.quantity == "v":
             return self.across(tuple(flat.node(target) for target in probe.targets))
-        return self.branch(_probed_element(flat, probe))
+        return self.branch(element_name(probe.targets[0], flat.prefix))
 
     def leave(self, nodes: tuple[str, str], current: sp.Expr) -> None:
         """A current that leaves the first node and enters the second."""
@@ -124,6 +125,8 @@ class Builder:
         if isinstance(element, Passive):
             value = parameter(element.value.expression, flat.scope)
             if element.name[0] == "r":
+                if value == 0:
+                    raise element.value.span.error(f"{element.name} has 0 Ohm: write a value")
                 self.leave(flat.nodes, self.across(flat.nodes) / value)
             else:
                 self._capacitor(flat, value)
@@ -180,9 +183,6 @@ class Builder:
         nodes = [name for name in self._node_rows() if name not in self.rows]
         self.rows |= dict.fromkeys(nodes, sp.Integer(0))
         names = sorted(self.rows, key=lambda name: name[0] != "v")
-        missing = [f"i({name})" for name in self.currents if f"i({name})" not in self.rows]
-        if missing:
-            raise self.circuit.elements[0].element.span.error(f"there is no voltage source for {missing[0]}")
         incidence, charges, initial = self._joined_charges(names)
         return System(
             names=names,
@@ -212,22 +212,6 @@ class Builder:
         charges = join * sp.Matrix([charge for *_, charge, _ in self.charges])
         initial = join * sp.Matrix([start for *_, start in self.charges])
         return columns[:, list(pivots)], list(charges), list(initial)
-
-
-def _probed_element(flat: FlatElement, probe: Probe) -> str:
-    name = probe.targets[0]
-    return f"{name[0]}.{flat.prefix}{name}" if flat.prefix else name
-
-
-def _current_probes(flat: FlatElement) -> set[str]:
-    found, pending = set(), [flat.element.value.expression]
-    while pending:
-        tree = pending.pop()
-        if isinstance(tree, Probe) and tree.quantity == "i":
-            found.add(_probed_element(flat, tree))
-        for part in ("arguments", "operands"):
-            pending += getattr(tree, part, ())
-    return found
 
 
 def cell_system(circuit: FlatCircuit, supplies: dict[str, float]) -> System:

@@ -2,10 +2,12 @@
 """Netlist expressions as sympy expressions, with the meaning that ngspice gives them.
 
 The two languages differ in powers (measured with ngspice 39): in a B source ``x^y``, ``x**y`` and ``pow(x,y)``
-are |x|^y; in a parameter expression ``pow`` is the mathematical power and the operators are |x|^y. ``pwr`` is
-sign(x)|x|^y in both. ``exp`` is cut at 1e99 as ngspice cuts it, which also keeps exp(a)/exp(a) finite.
+are |x|^y and ``pwr`` is sign(x)|x|^y; in a parameter expression ``pow`` is the mathematical power and the others
+are |x|^y. ``exp`` is cut at 1e99 as ngspice cuts it, which also keeps exp(a)/exp(a) finite; its derivative is left
+as ngspice's Newton has it, exp itself.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -13,14 +15,16 @@ import sympy as sp
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
-from spiceprop.netlist.expression import Braced, Call, Expression, Name, Number, Probe
+from spiceprop.netlist.expression import Call, Expression, Name, Number, Probe, walk
 from spiceprop.netlist.flatten import FlatElement, Scope
 
-EXP_LIMIT = 227.9559242
+EXP_LIMIT = math.log(1e99)
 
 
 class limited_exp(sp.Function):  # noqa: N801  (sympy prints a function by its class name)
     """exp(x) up to x = 227.96, 1e99 above, as ngspice evaluates it."""
+
+    is_extended_real = True
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         return self
@@ -67,7 +71,6 @@ COMMON: dict[str, Callable[..., sp.Expr]] = {
     "log10": lambda x: sp.log(x) / sp.log(10),
     "max": lambda x, y: sp.Piecewise((x, x > y), (y, True)),
     "min": lambda x, y: sp.Piecewise((x, x < y), (y, True)),
-    "pwr": _signed_power,
     "sgn": sp.sign,
     "sin": sp.sin,
     "sinh": sp.sinh,
@@ -75,9 +78,10 @@ COMMON: dict[str, Callable[..., sp.Expr]] = {
     "tan": sp.tan,
     "tanh": sp.tanh,
 }
-PARAMETER_FUNCTIONS = COMMON | {"pow": lambda x, y: x**y}
+PARAMETER_FUNCTIONS = COMMON | {"pow": lambda x, y: x**y, "pwr": _magnitude_power}
 SOURCE_FUNCTIONS = COMMON | {
     "pow": _magnitude_power,
+    "pwr": _signed_power,
     "u": lambda x: sp.Heaviside(x, sp.Rational(1, 2)),
     "uramp": lambda x: sp.Piecewise((x, x > 0), (0, True)),
 }
@@ -124,13 +128,13 @@ class Translator:
     def _translate(self, tree: Expression, scope: Scope, flat: FlatElement | None) -> sp.Basic:
         if isinstance(tree, Number):
             return sp.Integer(int(tree.value)) if tree.value == int(tree.value) else sp.Float(tree.value, 17)
-        if isinstance(tree, Braced):
-            return self._translate(tree.inner, scope, None)
         if isinstance(tree, Name):
             return self._name(tree, scope)
         if isinstance(tree, Probe):
             if flat is None:
-                raise tree.span.error(f"{tree.span.text} is a quantity of the circuit: only B sources may use it")
+                raise tree.span.error(
+                    f"{tree.span.text} is a quantity of the circuit: only B sources may use it"
+                )
             return self.probe(flat, tree)
         operands = tree.arguments if isinstance(tree, Call) else tree.operands
         parts = [self._translate(operand, scope, flat) for operand in operands]
@@ -140,16 +144,26 @@ class Translator:
                 raise tree.span.error(
                     f"function '{tree.function}' cannot be differentiated here; there are {' '.join(sorted(table))}"
                 )
-            return table[tree.function](*map(_as_number, parts))
-        return _operation(tree.operator, parts)
+            result = table[tree.function](*map(_as_number, parts))
+        else:
+            result = _operation(tree.operator, parts)
+        if result.is_number and not (result.is_finite and result.is_extended_real):
+            raise tree.span.error(
+                f"cannot evaluate '{tree.span.text}': the result is {result}, no real number"
+            )
+        return result
 
     def _name(self, tree: Name, scope: Scope) -> sp.Basic:
         if tree.name == "time":
             raise tree.span.error("'time' in an expression is not supported: use a PULSE or PWL source")
         expression, where, definer = scope.find(tree.name, tree.span)
-        if definer is self.root:
+        if definer is self.root and not self._derived(expression):
             return self.parameters.setdefault(tree.name, sp.Symbol(tree.name, real=True))
         return self._translate(expression, where, None)
+
+    def _derived(self, expression: Expression) -> bool:
+        """Whether a parameter of the root follows from others of it: then these are the independent ones."""
+        return any(isinstance(tree, Name) and tree.name in self.root.own for tree in walk(expression))
 
 
 def _operation(operator: str, parts: list[sp.Basic]) -> sp.Basic:
@@ -165,7 +179,28 @@ def _operation(operator: str, parts: list[sp.Basic]) -> sp.Basic:
     return BINARY[operator](*numbers)
 
 
+class _magnitude(sp.Function):  # noqa: N801
+    """|x| while a derivative is taken: sympy's own would split log(x) or sqrt(x) into real and imaginary parts."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return _direction(self.args[0])
+
+
+class _direction(sp.Function):  # noqa: N801
+    """sign(x) while a derivative is taken; its jump counts as nothing."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.Integer(0)
+
+    def _eval_power(self, exponent: sp.Expr) -> sp.Expr | None:
+        return sp.Integer(1) if exponent == 2 else None
+
+
 def differentiate(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
-    """d expression / d symbol; the jump of a threshold (u, sgn) counts as nothing."""
-    slope = sp.diff(expression, symbol)
-    return slope.replace(sp.DiracDelta, lambda *_: sp.Integer(0)) if slope.has(sp.DiracDelta) else slope
+    """d expression / d symbol; the jump of a threshold (u, sgn) counts as nothing.
+
+    At x = 0 the derivatives of |x|^y and pwr(x,y) are 0 for y > 1, not 0/0.
+    """
+    slope = sp.diff(expression.replace(sp.Abs, _magnitude).replace(sp.sign, _direction), symbol)
+    slope = slope.replace(sp.DiracDelta, lambda *_: sp.Integer(0))
+    return slope.replace(_magnitude, sp.Abs).replace(_direction, sp.sign)

@@ -7,8 +7,9 @@ of the tasks: a run gives the same numbers with one worker and with ten.
 
 import multiprocessing
 import os
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
@@ -17,6 +18,7 @@ from spiceprop.cluster.worker import Job, Result, Task, Worker
 from spiceprop.engines import Status
 
 CHUNK = 8
+START_SECONDS = 30.0  # a process starts and loads its circuit within this
 _worker: Worker | None = None
 
 
@@ -29,13 +31,13 @@ def _run(task: Task) -> Result:
     return _worker.run(task)
 
 
-def _crashed(task: Task, job: Job) -> Result:
-    """The result of a chunk whose process died."""
+def _failed(task: Task, job: Job, status: Status, message: str) -> Result:
+    """The result of a chunk that no process could finish."""
     images, layers = len(task.labels), job.network.layers
     gradients = images if task.gradient else 0
     return Result(
-        statuses=[Status.CRASHED] * images,
-        messages=["the simulator's process died"] * images,
+        statuses=[status] * images,
+        messages=[message] * images,
         scores=np.full((images, layers[-1]), np.nan),
         losses=np.full(images, np.nan),
         by_input=np.zeros((gradients, layers[1])),
@@ -48,10 +50,10 @@ def _crashed(task: Task, job: Job) -> Result:
 
 
 class Pool:
-    """Simulators in ``workers`` processes. Use as a context manager."""
+    """Simulators in ``workers`` processes; an image may take ``time_limit`` seconds. Use as a context manager."""
 
-    def __init__(self, job: Job, workers: int):
-        self.job, self.workers = job, workers
+    def __init__(self, job: Job, workers: int, time_limit: float = 60.0):
+        self.job, self.workers, self.time_limit = job, workers, time_limit
         self._executor = self._start_executor()
 
     def _start_executor(self) -> ProcessPoolExecutor:
@@ -68,13 +70,29 @@ class Pool:
         self._executor.shutdown(cancel_futures=True)
 
     def map(self, tasks: list[Task]) -> Iterator[Result]:
-        """Results in the order of the tasks. A chunk whose process dies comes back as ``crashed``."""
-        futures = [self._submit(task) for task in tasks]
-        for task, future in zip(tasks, futures, strict=True):
+        """Results in the order of the tasks.
+
+        A chunk whose process dies or takes longer than its limit is tried once more in a fresh process, then
+        comes back as ``crashed`` or ``timed out``. No more tasks are handed out than there are workers and one
+        waiting for each, so that a chunk's time counts from about its own start.
+        """
+        waiting: deque[tuple[Task, Future]] = deque()
+        pending = deque(tasks)
+        while pending or waiting:
+            while pending and len(waiting) < 2 * self.workers:
+                task = pending.popleft()
+                waiting.append((task, self._submit(task)))
+            task, future = waiting.popleft()
             try:
-                yield future.result()
-            except BrokenProcessPool:
+                yield future.result(timeout=2 * self._limit(task))
+            except TimeoutError:
+                self._end_processes()
                 yield self._once_more(task)
+            except (BrokenProcessPool, CancelledError):
+                yield self._once_more(task)
+
+    def _limit(self, task: Task) -> float:
+        return self.time_limit * len(task.labels) + START_SECONDS
 
     def _submit(self, task: Task) -> Future:
         try:
@@ -86,9 +104,19 @@ class Pool:
     def _once_more(self, task: Task) -> Result:
         """A dead process takes its neighbours' chunks along, so each is tried once more on its own."""
         try:
-            return self._submit(task).result()
+            return self._submit(task).result(timeout=self._limit(task))
+        except TimeoutError:
+            self._end_processes()
+            return _failed(task, self.job, Status.TIMED_OUT, f"longer than {self.time_limit:g} s an image")
         except BrokenProcessPool:
-            return _crashed(task, self.job)
+            return _failed(task, self.job, Status.CRASHED, "the simulator's process died")
+
+    def _end_processes(self) -> None:
+        """A blocked simulator cannot be interrupted from inside: end its process and start anew."""
+        for process in list((self._executor._processes or {}).values()):
+            process.kill()
+        self._executor.shutdown(cancel_futures=True)
+        self._executor = self._start_executor()
 
 
 def chunks(

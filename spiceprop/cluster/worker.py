@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spiceprop.engines import Status, Trajectory
-from spiceprop.network import Backward, Forward, Network, Program, backward, forward
+from spiceprop.network import Backward, Forward, Network, Program, Readout, backward, forward
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,7 @@ class Job:
 
     network: Network
     program: Program
-    readout: str
-    scale: float
+    readout: Readout
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def evaluate(job: Job, network: Network, task: Task, trajectories: list[Trajecto
     if ok.any():
         currents = network.crossbars[0].currents(network.v_read * task.samples[ok])
         good = [trajectory for trajectory in trajectories if trajectory.ok]
-        run = forward(network, currents, good, task.labels[ok], job.readout, job.scale)
+        run = forward(network, currents, good, task.labels[ok], job.readout)
         scores[ok], losses[ok] = run.reading.scores, run.reading.losses
         if task.gradient:
             back = backward(network, run)

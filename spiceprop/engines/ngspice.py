@@ -95,6 +95,10 @@ class Simulator:
     def version(self) -> int:
         return self._library.ngspice_version
 
+    @property
+    def library_path(self) -> str:
+        return str(self._library.library_path)
+
     def _command(self, command: str) -> None:
         self._commands += 1
         if self._commands % COMMANDS_BETWEEN_CLEANUPS == 0:

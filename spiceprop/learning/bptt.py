@@ -57,7 +57,7 @@ class ConductanceOptimiser:
         self.optimiser = kinds[training.optimiser](self.theta, lr=training.rate)
         self.schedule = (
             torch.optim.lr_scheduler.OneCycleLR(
-                self.optimiser, max_lr=training.rate, total_steps=max(steps, 2), cycle_momentum=False
+                self.optimiser, max_lr=training.rate, total_steps=max(steps, 2), pct_start=0.05, anneal_strategy="linear", cycle_momentum=False
             )
             if training.schedule == "one-cycle"
             else torch.optim.lr_scheduler.ConstantLR(self.optimiser, factor=1.0)

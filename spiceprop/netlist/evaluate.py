@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Parameter expressions as numbers, with the meaning that ngspice gives them in ``.param`` and braces.
 
-Measured with ngspice 39: ``^`` and ``**`` are |x|^y, ``pow(x,y)`` is the mathematical power, ``pwr(x,y)`` is
-sign(x)|x|^y, ``log`` is the natural logarithm, powers group from the left.
+Measured with ngspice 39: ``^``, ``**`` and ``pwr(x,y)`` are |x|^y (in a B source ``pwr`` keeps the sign),
+``pow(x,y)`` is the mathematical power, ``log`` is the natural logarithm, powers group from the left.
 """
 
 import math
 from collections.abc import Callable
 
-from spiceprop.netlist.expression import Braced, Call, Expression, Name, Number, Probe
+from spiceprop.netlist.expression import Call, Expression, Name, Number, Probe
 from spiceprop.netlist.flatten import Scope
 from spiceprop.netlist.tree import Value
 
@@ -31,7 +31,7 @@ FUNCTIONS: dict[str, Function] = {
     "max": max,
     "min": min,
     "pow": math.pow,
-    "pwr": lambda x, y: math.copysign(abs(x) ** y, x),
+    "pwr": lambda x, y: abs(x) ** y,
     "sgn": lambda x: float((x > 0) - (x < 0)),
     "sin": math.sin,
     "sinh": math.sinh,
@@ -74,8 +74,6 @@ def evaluate(value: Value, scope: Scope) -> float:
 def _number(tree: Expression, scope: Scope, using: tuple[tuple[int, str], ...]) -> float:
     if isinstance(tree, Number):
         return tree.value
-    if isinstance(tree, Braced):
-        return _number(tree.inner, scope, using)
     if isinstance(tree, Name):
         expression, where, definer = scope.find(tree.name, tree.span)
         key = (id(definer), tree.name)
@@ -87,10 +85,15 @@ def _number(tree: Expression, scope: Scope, using: tuple[tuple[int, str], ...]) 
     if isinstance(tree, Call):
         function, arguments = FUNCTIONS.get(tree.function), tree.arguments
         if function is None:
-            raise tree.span.error(f"function '{tree.function}' is not known; there are {' '.join(sorted(FUNCTIONS))}")
+            raise tree.span.error(
+                f"function '{tree.function}' is not known; there are {' '.join(sorted(FUNCTIONS))}"
+            )
     else:
         function, arguments = OPERATORS[tree.operator, len(tree.operands)], tree.operands
     try:
-        return float(function(*(_number(argument, scope, using) for argument in arguments)))
-    except (ValueError, ZeroDivisionError, OverflowError, TypeError) as error:
+        number = float(function(*(_number(argument, scope, using) for argument in arguments)))
+    except (ValueError, ZeroDivisionError, OverflowError) as error:
         raise tree.span.error(f"cannot evaluate '{tree.span.text}': {error}") from error
+    if not math.isfinite(number):
+        raise tree.span.error(f"cannot evaluate '{tree.span.text}': the result is {number}")
+    return number

@@ -4,14 +4,16 @@
 Names follow ngspice: node ``b1`` of instance ``xn`` is ``xn.b1``, element ``v1`` in it is ``v.xn.v1``.
 A parameter is looked up in the instance's overrides, the subcircuit's ``.param`` and defaults, then in the
 caller's scope and so on up to the top level, as ngspice does (its symbol tables form a stack of callers).
-An override is evaluated in the caller's scope.
+An override is evaluated in the caller's scope. ngspice does so too, but takes a name that the subcircuit defines
+as well from the subcircuit's half-filled table: ``p={q}`` for a subcircuit with parameters p and q is refused,
+``p={p}`` means the caller's p in both.
 """
 
 from dataclasses import dataclass, field
 
-from spiceprop.netlist.expression import Expression
+from spiceprop.netlist.expression import Expression, Name, Probe, walk
 from spiceprop.netlist.source import Span
-from spiceprop.netlist.tree import Body, Element, Instance, Netlist, Subcircuit, Value
+from spiceprop.netlist.tree import BehaviouralSource, Body, Element, Instance, Netlist, Subcircuit, Value
 
 DEPTH_LIMIT = 50
 
@@ -55,6 +57,12 @@ class FlatElement:
     def node(self, name: str) -> str:
         return rename_node(name, self.prefix, self.node_names)
 
+    def probes(self) -> list[Probe]:
+        """The quantities of the circuit that a B source uses."""
+        if not isinstance(self.element, BehaviouralSource):
+            return []
+        return [tree for tree in walk(self.element.value.expression) if isinstance(tree, Probe)]
+
 
 @dataclass(frozen=True, slots=True)
 class FlatCircuit:
@@ -81,6 +89,7 @@ def flatten(netlist: Netlist) -> FlatCircuit:
     scope = Scope(netlist.body.parameters)
     circuit = FlatCircuit([], {}, scope)
     _open(netlist.body, "", {}, scope, [netlist.body], circuit)
+    _check_references(circuit)
     return circuit
 
 
@@ -94,6 +103,7 @@ def flatten_subcircuit(netlist: Netlist, name: str) -> FlatCircuit:
     circuit = FlatCircuit([], {}, scope, subcircuit.ports)
     names = {port: port for port in subcircuit.ports}
     _open(subcircuit.body, "", names, scope, [netlist.body, subcircuit.body], circuit)
+    _check_references(circuit)
     return circuit
 
 
@@ -117,7 +127,12 @@ def _open(
 
 
 def _open_instance(
-    instance: Instance, nodes: tuple[str, ...], prefix: str, scope: Scope, bodies: list[Body], circuit: FlatCircuit
+    instance: Instance,
+    nodes: tuple[str, ...],
+    prefix: str,
+    scope: Scope,
+    bodies: list[Body],
+    circuit: FlatCircuit,
 ) -> None:
     subcircuit, depth = _definition(instance, bodies)
     if len(nodes) != len(subcircuit.ports):
@@ -128,12 +143,24 @@ def _open_instance(
     unknown = [name for name in instance.parameters if name not in subcircuit.defaults]
     if unknown:
         allowed = " ".join(subcircuit.defaults) or "no parameters"
-        raise instance.span.error(f".subckt {subcircuit.name} has no parameter '{unknown[0]}'; it has {allowed}")
-    if len(bodies) > DEPTH_LIMIT:
-        raise instance.span.error(f"subcircuits are nested more than {DEPTH_LIMIT} deep: does one contain itself?")
+        raise instance.span.error(
+            f".subckt {subcircuit.name} has no parameter '{unknown[0]}'; it has {allowed}"
+        )
+    _check_overrides(instance, subcircuit)
+    if prefix.count(".") >= DEPTH_LIMIT:
+        raise instance.span.error(
+            f"subcircuits are nested more than {DEPTH_LIMIT} deep: '{subcircuit.name}' contains itself"
+        )
     inner = Scope(subcircuit.body.parameters | subcircuit.defaults, instance.parameters, scope)
     inner_names = dict(zip(subcircuit.ports, nodes, strict=True))
-    _open(subcircuit.body, f"{prefix}{instance.name}.", inner_names, inner, [*bodies[:depth], subcircuit.body], circuit)
+    _open(
+        subcircuit.body,
+        f"{prefix}{instance.name}.",
+        inner_names,
+        inner,
+        [*bodies[:depth], subcircuit.body],
+        circuit,
+    )
 
 
 def _definition(instance: Instance, bodies: list[Body]) -> tuple[Subcircuit, int]:
@@ -141,7 +168,42 @@ def _definition(instance: Instance, bodies: list[Body]) -> tuple[Subcircuit, int
     for depth in range(len(bodies), 0, -1):
         found = bodies[depth - 1].subcircuits.get(instance.subcircuit)
         if found:
-            if found.body in bodies:
-                raise instance.span.error(f"subcircuit '{found.name}' contains itself")
             return found, depth
     raise instance.span.error(f"there is no .subckt '{instance.subcircuit}' for {instance.name}")
+
+
+def _check_overrides(instance: Instance, subcircuit: Subcircuit) -> None:
+    own = subcircuit.defaults | subcircuit.body.parameters
+    for name, value in instance.parameters.items():
+        for tree in walk(value.expression):
+            if isinstance(tree, Name) and tree.name in own and tree.name != name:
+                raise tree.span.error(
+                    f"{name}={value.span.text}: .subckt {subcircuit.name} has a parameter '{tree.name}' too, and ngspice "
+                    "would take that one: rename the caller's"
+                )
+
+
+def _check_references(circuit: FlatCircuit) -> None:
+    """Every node that is watched or set belongs to an element, and every current asked for to a V source.
+
+    ngspice would invent a floating node for a slip of the pen and then report a singular matrix.
+    """
+    nodes = {"0", *circuit.ports, *(node for flat in circuit.elements for node in flat.nodes)}
+    sources = {flat.name for flat in circuit.elements if flat.element.name[0] == "v"}
+
+    def check(name: str, known: set[str], span: Span) -> None:
+        if name not in known:
+            what = "node" if known is nodes else "V source"
+            raise span.error(f"there is no {what} '{name}': no element of this circuit has it")
+
+    for flat in circuit.elements:
+        for control in flat.controls:
+            check(control, sources if flat.element.name[0] in "fh" else nodes, flat.element.span)
+        for probe in flat.probes():
+            for target in probe.targets:
+                if probe.quantity == "v":
+                    check(flat.node(target), nodes, probe.span)
+                else:
+                    check(element_name(target, flat.prefix), sources, probe.span)
+    for node, (value, _) in circuit.initial.items():
+        check(node, nodes, value.span)

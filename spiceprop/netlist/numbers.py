@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SPICE numbers: a decimal, then a scale suffix, then unit letters that mean nothing.
 
-``10uF`` is 1e-5, ``1meg`` is 1e6, ``1m`` is 1e-3, ``5V`` is 5. Case does not matter.
+``10uF`` is 1e-5, ``1meg`` is 1e6, ``1m`` and ``1M`` are 1e-3, ``5V`` is 5, ``1F`` is 1e-15. Case does not matter.
 """
 
 import math
 import re
 
-SUFFIXES = {"t": 12, "g": 9, "meg": 6, "k": 3, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15, "a": -18}
+SUFFIXES = {"t": 12, "g": 9, "meg": 6, "k": 3, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15}
 MIL = 25.4e-6
 
 NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
@@ -28,6 +28,19 @@ def match_number(text: str, start: int) -> tuple[float, int] | None:
     mantissa, _, exponent = digits.group().lower().partition("e")
     power = int(exponent or 0) + SUFFIXES.get(suffix, 0)
     return float(f"{mantissa}e{power}"), letters.end()
+
+
+def objection(text: str, *, parameter: bool) -> str | None:
+    """Why the number that begins ``text`` is refused, or None: its suffix has no one meaning, or it is too large."""
+    found = match_number(text, 0)
+    word = LETTERS.match(text, NUMBER.match(text).end()).group().lower()
+    if not math.isfinite(found[0]):
+        return f"{text} is too large for a number"
+    if word.startswith("a"):
+        return f"the suffix of {text} is 1 in some versions of ngspice and 1e-18 in others: leave it out or write e-18"
+    if parameter and word.startswith("mil"):
+        return f"the suffix of {text} is 1e-3 to ngspice in a parameter and 25.4e-6 elsewhere: write e-3 or 25.4e-6"
+    return None
 
 
 def format_number(value: float) -> str:

@@ -5,8 +5,10 @@ Every parameter is evaluated here, so the text holds no ``.param``, no subcircui
 printed with up to 17 digits. Whatever the reader did not understand cannot reach ngspice.
 """
 
+import itertools
+
 from spiceprop.netlist.evaluate import evaluate
-from spiceprop.netlist.expression import Braced, Call, Expression, Name, Number, Operation, Probe
+from spiceprop.netlist.expression import Call, Expression, Name, Number, Operation, Probe
 from spiceprop.netlist.flatten import FlatCircuit, FlatElement, Scope, element_name
 from spiceprop.netlist.numbers import format_number
 from spiceprop.netlist.tree import BehaviouralSource, ControlledSource, IndependentSource, Passive, Value
@@ -28,6 +30,10 @@ def print_element(flat: FlatElement) -> str:
     element, scope = flat.element, flat.scope
     head = f"{flat.name} {' '.join(flat.nodes)}"
     if isinstance(element, Passive):
+        if element.name[0] == "r" and evaluate(element.value, scope) == 0:
+            raise element.value.span.error(
+                f"{element.name} has 0 Ohm, which ngspice replaces by 1 mOhm: write a value"
+            )
         initial = f" ic={number(element.ic, scope)}" if element.ic else ""
         return f"{head} {number(element.value, scope)}{initial}"
     if isinstance(element, IndependentSource):
@@ -35,6 +41,10 @@ def print_element(flat: FlatElement) -> str:
         wave = element.waveform
         if wave is None:
             return f"{head} dc {dc}"
+        if wave.kind == "pwl":
+            times = [evaluate(time, scope) for time in wave.arguments[::2]]
+            if any(later <= earlier for earlier, later in itertools.pairwise(times)):
+                raise wave.span.error("the times of a PWL must increase")
         arguments = " ".join(number(argument, scope) for argument in wave.arguments)
         return f"{head} dc {dc} {wave.kind}({arguments})"
     if isinstance(element, ControlledSource):
@@ -48,8 +58,8 @@ def print_expression(tree: Expression, flat: FlatElement) -> str:
     """A source expression with flat names; its parameters are numbers, fully parenthesised."""
     if isinstance(tree, Number):
         return _signed(tree.value)
-    if isinstance(tree, Braced | Name):
-        if isinstance(tree, Name) and tree.name == "time":
+    if isinstance(tree, Name):
+        if tree.name == "time":
             return "time"
         return _signed(evaluate(Value(tree, tree.span), flat.scope))
     if isinstance(tree, Probe):

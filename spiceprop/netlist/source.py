@@ -6,6 +6,7 @@ carries a `Span` of that text. An edit replaces the characters of one span; the 
 comments, layout and line ends stay the designer's.
 """
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -32,7 +33,7 @@ class Source:
     @cached_property
     def _line_starts(self) -> list[int]:
         starts = [0]
-        for line in self.text.splitlines(keepends=True):
+        for line in physical_lines(self.text):
             starts.append(starts[-1] + len(line))
         return starts
 
@@ -41,7 +42,11 @@ class Source:
         return line, offset - self._line_starts[line - 1] + 1
 
     def edit(self, span: "Span", text: str) -> None:
-        self.edits[span.start, span.end] = text
+        """Put ``text`` where the span is; a blank keeps it apart from a neighbour that a brace kept apart before."""
+        before, after = self.text[: span.start][-1:], self.text[span.end :][:1]
+        lead = " " if before and before not in " \t\n=(,+" else ""
+        trail = "" if not after or after in " \t\r\n),;" else " "
+        self.edits[span.start, span.end] = f"{lead}{text}{trail}"
 
     def whole_error(self, message: str) -> UserError:
         return UserError(message, file=self.file)
@@ -110,6 +115,11 @@ class LogicalLine:
         return self.span(start, start).error(message)
 
 
+def physical_lines(text: str) -> list[str]:
+    """The lines with their ends. Only a line feed ends one, as in ngspice: bytes such as 0x85 occur inside UTF-8."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
 def strip_comment(line: str) -> str:
     """The line without its end and its trailing comment: ``;``, ``//``, or ``$`` behind a blank.
 
@@ -130,7 +140,7 @@ def logical_lines(source: Source, *, title: bool) -> list[LogicalLine]:
             lines.append(LogicalLine(source, " ".join(texts), tuple(pieces)))
         texts, pieces, length = [], [], 0
 
-    for number, physical in enumerate(source.text.splitlines(keepends=True)):
+    for number, physical in enumerate(physical_lines(source.text)):
         body = strip_comment(physical)
         lead = len(body) - len(body.lstrip())
         start, content = offset + lead, body.strip()

@@ -4,7 +4,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spiceprop.netlist.expression import Expression
+from spiceprop.netlist.expression import Expression, Number
+from spiceprop.netlist.numbers import format_number
 from spiceprop.netlist.source import Source, Span
 
 
@@ -134,9 +135,6 @@ class Netlist:
 
     def edit(self, value: Value, number: float) -> None:
         """Write a number where ``value`` stands; only its own characters change."""
-        from spiceprop.netlist.expression import Number
-        from spiceprop.netlist.numbers import format_number
-
         value.span.source.edit(value.span, format_number(number))
         value.expression = Number(float(number), value.span)
 

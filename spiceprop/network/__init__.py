@@ -4,7 +4,7 @@
 from spiceprop.network.backward import Backward, Forward, backward, forward
 from spiceprop.network.crossbar import Crossbar, random_pairs
 from spiceprop.network.network import Network, Program
-from spiceprop.network.readout import Reading, read_out
+from spiceprop.network.readout import Reading, Readout
 from spiceprop.network.text import NeuronSource, Wiring
 
 __all__ = [
@@ -15,9 +15,9 @@ __all__ = [
     "NeuronSource",
     "Program",
     "Reading",
+    "Readout",
     "Wiring",
     "backward",
     "forward",
     "random_pairs",
-    "read_out",
 ]

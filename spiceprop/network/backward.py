@@ -17,7 +17,7 @@ from spiceprop.adjoint.batched import CellAdjoint, cell_adjoint, parameter_gradi
 from spiceprop.adjoint.steps import ArrayStates, Steps, find_steps, pad_times
 from spiceprop.engines import Trajectory
 from spiceprop.network.network import Network
-from spiceprop.network.readout import Kind, Reading, read_out
+from spiceprop.network.readout import Reading, Readout
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Backward:
 
 
 def forward(
-    network: Network, currents: np.ndarray, trajectories: list[Trajectory], labels: np.ndarray, kind: Kind, scale: float
+    network: Network, currents: np.ndarray, trajectories: list[Trajectory], labels: np.ndarray, readout: Readout
 ) -> Forward:
     """Arrange trajectories as arrays and read them out.
 
@@ -66,7 +66,7 @@ def forward(
         else:
             u = network.crossbars[layer].currents(network.row_voltages(states[layer - 1][membrane]))
         arrays.append(ArrayStates(network.cell, x, u))
-    return Forward(times, counts, arrays, read_out(kind, scale, times, states[-1][membrane], labels))
+    return Forward(times, counts, arrays, readout.read(times, states[-1][membrane], labels))
 
 
 def backward(network: Network, run: Forward, *, with_parameters: bool = False) -> Backward:

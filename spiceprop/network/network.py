@@ -17,12 +17,14 @@ from spiceprop.netlist import Netlist, read_netlist
 from spiceprop.network.crossbar import Crossbar
 from spiceprop.network.text import (
     NeuronSource,
+    Sample,
     Wiring,
     crossbar_text,
     input_names,
     network_text,
     resistor_names,
 )
+from spiceprop.store.atomic import write_text
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,13 @@ class Network:
         rows = self.v_read * samples
         return self.crossbars[0].currents(rows) if self.reduced else rows
 
-    def files(self, sample: np.ndarray) -> dict[str, str]:
-        """All files of the network for one sample (rows,), by relative path."""
+    def files(self, sample: Sample) -> dict[str, str]:
+        """All files of the network for one sample, by relative path."""
         text = network_text(
             self.wiring,
             self.source,
-            self.inputs(sample[None])[0],
+            self.inputs(sample.values[None])[0],
+            sample.name,
             self.transient.lines(),
             self.saves(),
             reduced=self.reduced,
@@ -84,13 +87,11 @@ class Network:
         """Layers whose crossbars stand as resistors in the simulated text."""
         return range(1 + self.reduced, len(self.layers))
 
-    def write(self, folder: Path, sample: np.ndarray) -> None:
+    def write(self, folder: Path, sample: Sample) -> None:
         for name, text in self.files(sample).items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(text.encode("latin-1"))
+            write_text(folder / name, text)
 
-    def read(self, sample: np.ndarray) -> Netlist:
+    def read(self, sample: Sample) -> Netlist:
         """The network's text read back by the netlist reader."""
         with tempfile.TemporaryDirectory(prefix="spiceprop-") as folder:
             self.write(Path(folder), sample)
@@ -98,7 +99,7 @@ class Network:
 
     def program(self) -> "Program":
         """What a simulator needs to run samples of this network."""
-        blank = np.zeros(self.layers[0])
+        blank = Sample(np.zeros(self.layers[0]), "none")
         saves = tuple(self.saves())
         crossbars = self.simulated_crossbars()
         return Program(

@@ -8,7 +8,8 @@ weights divided by the window, so that sum_n w_n = 1.
     max     z_j = log(sum_n w_n exp(beta v_j(t_n))) / beta         the same; a smooth maximum
     paper   loss = sum_n w_n CE(softmax(scale v(t_n)), label),     z_j = max_n v_j(t_n)
 
-CE is the cross entropy. The decision is argmax_j z_j. ``paper`` is the loss of P. Zhou et al., "SPICEprop",
+CE is the cross entropy; with label smoothing e its target is 1 - e for the label plus e / classes for every class
+(C. Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016). The decision is argmax_j z_j. ``paper`` is the loss of P. Zhou et al., "SPICEprop",
 arXiv 2203.01426; their sum over steps is an integral here, because ngspice's steps are unequal.
 """
 
@@ -47,25 +48,38 @@ def window_weights(times: np.ndarray) -> np.ndarray:
     return weights / (times[-1] - times[0])
 
 
-def read_out(kind: Kind, scale: float, times: np.ndarray, v: np.ndarray, labels: np.ndarray) -> Reading:
-    """Scores, losses and their gradient.
+@dataclass(frozen=True)
+class Readout:
+    """A read-out and its loss.
 
-    times (points, images) in s, v (points, images, classes) in V, labels (images,), scale in 1/V.
+    Attributes
+    ----------
+    kind: ``mean``, ``max`` or ``paper``.
+    scale: from potentials to logits, 1/V.
+    label_smoothing: e, in [0, 1).
     """
-    w = window_weights(times)[:, :, None]
-    if kind == "paper":
-        losses, slope = _cross_entropy(scale * v, labels)
-        return Reading(v.max(axis=0), (w[:, :, 0] * losses).sum(axis=0), scale * w * slope)
-    if kind == "mean":
-        scores, by_score = (w * v).sum(axis=0), w
-    else:
-        scores = logsumexp(SMOOTHNESS * v, axis=0, b=w) / SMOOTHNESS
-        by_score = w * np.exp(SMOOTHNESS * (v - scores))
-    losses, slope = _cross_entropy(scale * scores, labels)
-    return Reading(scores, losses, scale * slope * by_score)
 
+    kind: Kind
+    scale: float
+    label_smoothing: float = 0.0
 
-def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cross entropies (..., images) and their slopes (..., images, classes)."""
-    chosen = np.eye(logits.shape[-1])[labels]
-    return -(log_softmax(logits, axis=-1) * chosen).sum(axis=-1), softmax(logits, axis=-1) - chosen
+    def read(self, times: np.ndarray, v: np.ndarray, labels: np.ndarray) -> Reading:
+        """Scores, losses and their gradient: times (points, images), v (points, images, classes), labels (images,)."""
+        w = window_weights(times)[:, :, None]
+        if self.kind == "paper":
+            losses, slope = self._cross_entropy(v, labels)
+            return Reading(v.max(axis=0), (w[:, :, 0] * losses).sum(axis=0), w * slope)
+        if self.kind == "mean":
+            scores, by_score = (w * v).sum(axis=0), w
+        else:
+            scores = logsumexp(SMOOTHNESS * v, axis=0, b=w) / SMOOTHNESS
+            by_score = w * np.exp(SMOOTHNESS * (v - scores))
+        losses, slope = self._cross_entropy(scores, labels)
+        return Reading(scores, losses, slope * by_score)
+
+    def _cross_entropy(self, potentials: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Cross entropies (..., images) and their slopes by potential (..., images, classes)."""
+        logits, classes = self.scale * potentials, potentials.shape[-1]
+        target = (1 - self.label_smoothing) * np.eye(classes)[labels] + self.label_smoothing / classes
+        losses = -(log_softmax(logits, axis=-1) * target).sum(axis=-1)
+        return losses, self.scale * (softmax(logits, axis=-1) - target)

@@ -100,16 +100,32 @@ def input_names(wiring: Wiring, *, reduced: bool) -> list[str]:
     return [f"vin1_{i}" for i in range(1, wiring.layers[0] + 1)]
 
 
+@dataclass(frozen=True)
+class Sample:
+    """One input pattern: (rows,) in [0, 1], and what it is called in the netlist's comments."""
+
+    values: np.ndarray
+    name: str
+
+
 def network_text(
-    wiring: Wiring, source: NeuronSource, inputs: np.ndarray, analysis: list[str], saves: list[str], *, reduced: bool
+    wiring: Wiring,
+    source: NeuronSource,
+    inputs: np.ndarray,
+    sample: str,
+    analysis: list[str],
+    saves: list[str],
+    *,
+    reduced: bool,
 ) -> str:
     """``netlist.cir``: definitions, inputs, rows, columns, neurons and the analysis.
 
-    inputs: row voltages (rows,) in volt, or with ``reduced`` neuron currents (neurons,) in ampere.
+    inputs: row voltages (rows,) in volt, or with ``reduced`` neuron currents (neurons,) in ampere; ``sample`` is
+    what they are called.
     """
     value = [format_number(number) for number in inputs]
     lines = [f"* spiceprop network {'-'.join(map(str, wiring.layers))} of {source.subcircuit}", "", source.definitions()]
-    lines += ["", "* inputs of one sample"]
+    lines += ["", f"* inputs: {sample}"]
     if reduced:
         lines += [f"iin1_{j} 0 n1_{j} dc {current}" for j, current in enumerate(value, 1)]
     else:

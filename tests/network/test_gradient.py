@@ -14,7 +14,7 @@ from small_networks import run_samples, small_network
 from spiceprop.adjoint.finite_difference import Difference, central_difference
 from spiceprop.circuit import Cell
 from spiceprop.engines.ngspice import Simulator
-from spiceprop.network import Network, backward, forward
+from spiceprop.network import Network, Readout, backward, forward
 
 LABELS = np.array([0, 1])
 SCALE = {"mif": 300.0, "mif_firing": 30.0}  # of the read-out, 1/V
@@ -39,7 +39,7 @@ def adjoint_gradient(network: Network, samples: np.ndarray, readout: str, scale:
     trajectories = run_samples(network, samples)
     assert all(trajectory.ok for trajectory in trajectories)
     currents = network.crossbars[0].currents(network.v_read * samples)
-    run = forward(network, currents, trajectories, LABELS, readout, scale)
+    run = forward(network, currents, trajectories, LABELS, Readout(readout, scale))
     result = backward(network, run, with_parameters=True)
     assert result.steps.unexplained.tolist() == [0, 0]
     first = network.crossbars[0].pair_gradient(network.v_read * samples.T @ result.by_input)
@@ -58,7 +58,7 @@ def network_resistors(network: Network) -> list[str]:
 def losses(network: Network, trajectories, samples, readout, scale) -> float:
     assert all(trajectory.ok for trajectory in trajectories)
     currents = np.zeros((len(samples), network.layers[1]))
-    return forward(network, currents, trajectories, LABELS, readout, scale).reading.losses.sum()
+    return forward(network, currents, trajectories, LABELS, Readout(readout, scale)).reading.losses.sum()
 
 
 def reference_gradient(network: Network, samples: np.ndarray, readout: str, scale: float) -> list[Difference]:

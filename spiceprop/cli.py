@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: verbs, their options, what is printed where; no logic.
+
+ngspice prints to file descriptor 1 from C, so descriptor 1 is pointed at standard error from the start and what
+is meant for standard output goes to a copy of it. With ``--json`` that is one object and nothing else.
+"""
+
+import argparse
+import json
+import logging
+import math
+import os
+import sys
+from pathlib import Path
+from typing import Any, TextIO
+
+from spiceprop.errors import UserError
+
+DONE, FAILED, WRONG_REQUEST = 0, 1, 2
+
+
+class Output:
+    """Standard output for results, standard error for everything else."""
+
+    def __init__(self, stream: TextIO, *, as_json: bool):
+        self.stream, self.as_json = stream, as_json
+
+    def result(self, values: dict[str, Any], text: str) -> None:
+        """One JSON object, or text for people."""
+        print(json.dumps(_finite(values), indent=2) if self.as_json else text, file=self.stream)
+
+
+def _finite(value: Any) -> Any:
+    """Non-finite numbers as null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return value
+
+
+def doctor(_: argparse.Namespace, output: Output) -> int:
+    from spiceprop.doctor import examine, report
+
+    found = examine()
+    output.result(found, report(found))
+    return DONE if found["ok"] else FAILED
+
+
+def simulate(arguments: argparse.Namespace, output: Output) -> int:
+    from spiceprop.simulate import final_values, simulate_file
+
+    done = simulate_file(arguments.netlist, out=arguments.out, raw=arguments.raw, plot=arguments.plot)
+    output.result(done.summary(), final_values(done))
+    return DONE if done.trajectory.ok else FAILED
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    from spiceprop.experiment import load_experiment
+    from spiceprop.report import progress_bar, result_table
+    from spiceprop.run import run_experiment
+
+    experiment = load_experiment(arguments.experiment, arguments.set)
+    folder = arguments.out or Path("runs") / experiment.name
+    _log_to(folder, resume=arguments.resume, force=arguments.force)
+    with progress_bar(experiment.name) as progress:
+        result = run_experiment(
+            experiment, folder, resume=arguments.resume, force=arguments.force, progress=progress
+        )
+    output.result(result, result_table(result, folder))
+    return DONE
+
+
+def evaluate(arguments: argparse.Namespace, output: Output) -> int:
+    from spiceprop.report import progress_bar, result_table
+    from spiceprop.run import evaluate_run
+
+    with progress_bar("evaluate") as progress:
+        result = evaluate_run(arguments.run, limit=arguments.limit, progress=progress)
+    output.result(result, result_table(result, arguments.run))
+    return DONE
+
+
+def export(arguments: argparse.Namespace, output: Output) -> int:
+    from spiceprop.run import export_run
+
+    written = [str(path) for path in export_run(arguments.run, arguments.out)]
+    output.result({"out": str(arguments.out), "files": written}, "\n".join(written))
+    return DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="spiceprop", description=__import__("spiceprop").__doc__)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def verb(function: Any, text: str) -> argparse.ArgumentParser:
+        added = verbs.add_parser(function.__name__, help=text, description=text)
+        added.add_argument("--json", action="store_true", help="one JSON object on standard output")
+        added.set_defaults(function=function)
+        return added
+
+    verb(doctor, "what is installed, and what to install")
+    added = verb(simulate, "one transient of a netlist in ngspice")
+    added.add_argument("netlist", type=Path)
+    added.add_argument("--out", type=Path, metavar="F.h5", help="waveforms as HDF5")
+    added.add_argument("--raw", type=Path, metavar="F.raw", help="waveforms as an ngspice raw file")
+    added.add_argument("--plot", type=Path, metavar="F.png", help="waveforms as a picture")
+    added = verb(run, "train, evaluate, write the run folder")
+    added.add_argument("experiment", type=Path, metavar="EXPERIMENT.toml")
+    added.add_argument("--set", action="append", default=[], metavar="section.key=value")
+    added.add_argument("--out", type=Path, help="the run folder (default: runs/NAME)")
+    either = added.add_mutually_exclusive_group()
+    either.add_argument("--resume", action="store_true", help="continue the run in the folder, if there is one")
+    either.add_argument("--force", action="store_true", help="remove the run in the folder first")
+    added = verb(evaluate, "accuracy of a run's trained network")
+    added.add_argument("run", type=Path, metavar="RUN")
+    added.add_argument("--engine", choices=["ngspice"], default="ngspice")
+    added.add_argument("--limit", type=int, metavar="N", help="N images drawn from the test split (default: all)")
+    added = verb(export, "the trained network as netlist text for ngspice -b")
+    added.add_argument("run", type=Path, metavar="RUN")
+    added.add_argument("--out", type=Path, required=True, metavar="NET.cir")
+    return parser
+
+
+def _log_to(folder: Path, *, resume: bool, force: bool) -> None:
+    """``log.txt`` in the run folder, once the run has made it."""
+    from spiceprop.report import FolderLog
+
+    logger = logging.getLogger("spiceprop")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(FolderLog(folder / "log.txt"))
+    logger.info("run in %s%s%s", folder.name, " --resume" if resume else "", " --force" if force else "")
+
+
+def main(words: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(words)
+    with os.fdopen(os.dup(1), "w") as stream:
+        os.dup2(2, 1)
+        output = Output(stream, as_json=arguments.json)
+        try:
+            return arguments.function(arguments, output)
+        except UserError as error:
+            if arguments.json:
+                output.result({"error": {"message": error.message, "file": error.file, "line": error.line}}, "")
+            else:
+                print(f"spiceprop: {error}", file=sys.stderr)
+            return WRONG_REQUEST
+        except KeyboardInterrupt:
+            print("spiceprop: interrupted; 'run --resume' continues from the last checkpoint", file=sys.stderr)
+            return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Training and evaluation: batches of images through the pool, updates, validation, checkpoints.
+
+A batch's order depends on the seed and the epoch alone, and the position in training is the number of updates
+made; so a run that was cut continues from its last checkpoint as if it had never stopped.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from spiceprop.cluster import Pool, Result, chunks
+from spiceprop.data import DataSet
+from spiceprop.errors import UserError
+from spiceprop.experiment import Experiment
+from spiceprop.learning.bptt import ConductanceOptimiser, batch_gradient
+from spiceprop.learning.progress import Progress
+from spiceprop.network import Network
+from spiceprop.store.run_file import Checkpoint, RunRecord
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Decisions over a set of images. A failed image counts as wrong: its decision is -1."""
+
+    decisions: np.ndarray
+    labels: np.ndarray
+    loss: float
+    failed: int
+
+    @property
+    def accuracy(self) -> float:
+        return float(np.mean(self.decisions == self.labels))
+
+
+def tally(record: RunRecord, results: list[Result]) -> None:
+    """Count runs, ends and seconds."""
+    for result in results:
+        record.count("ngspice_runs", result.runs)
+        record.count("simulation_seconds", result.simulation_seconds)
+        record.count("gradient_seconds", result.gradient_seconds)
+        record.count("unexplained_steps", int(result.unexplained.sum()))
+        for status in result.statuses:
+            record.statuses[str(status)] = record.statuses.get(str(status), 0) + 1
+
+
+def evaluate(
+    pool: Pool,
+    conductances: list[np.ndarray],
+    version: int,
+    images: np.ndarray,
+    labels: np.ndarray,
+    record: RunRecord,
+    progress: Progress,
+    what: str,
+) -> Evaluation:
+    """Decisions of the network over images (n, rows) in [0, 1]."""
+    results = []
+    for result in pool.map(chunks(images, labels, conductances, version, gradient=False)):
+        results.append(result)
+        progress(len(result.statuses), what)
+    tally(record, results)
+    scores = np.concatenate([result.scores for result in results])
+    losses = np.concatenate([result.losses for result in results])
+    ok = np.isfinite(losses)
+    decisions = np.where(ok, np.argmax(np.nan_to_num(scores, nan=-np.inf), axis=1), -1)
+    return Evaluation(decisions, labels, float(losses[ok].mean()) if ok.any() else float("nan"), int((~ok).sum()))
+
+
+class Trainer:
+    """Trains the conductances of a network; ``record`` holds everything that must outlive the process."""
+
+    def __init__(self, experiment: Experiment, network: Network, data: DataSet, record: RunRecord):
+        self.experiment, self.network, self.data, self.record = experiment, network, data, record
+        self.batch = experiment.training.batch
+        self.batches = -(-len(data.train_labels) // self.batch)
+        self.updates = self.batches * experiment.training.epochs
+        self.optimiser = ConductanceOptimiser(experiment, [bar.g for bar in network.crossbars], self.updates)
+        if record.optimiser:
+            self.optimiser.restore(record.optimiser)
+        else:
+            record.checkpoints.append(Checkpoint(0, self.optimiser.conductances()))
+        self.done = record.checkpoints[-1].updates
+
+    def train(self, pool: Pool, progress: Progress, checkpoint: Callable[[], None]) -> None:
+        """Run what is left of training.
+
+        Raises
+        ------
+        UserError: every image of a batch failed.
+        """
+        period = -(-self.updates // self.experiment.run.checkpoints)
+        while self.done < self.updates:
+            epoch, batch = divmod(self.done, self.batches)
+            self._update(pool, epoch, batch, progress)
+            self.done += 1
+            if batch == self.batches - 1:
+                self._validate(pool, epoch, progress)
+            if self.done % period == 0 or self.done == self.updates:
+                self.record.checkpoints.append(Checkpoint(self.done, self.optimiser.conductances()))
+                self.record.optimiser = self.optimiser.state()
+                checkpoint()
+
+    def _update(self, pool: Pool, epoch: int, batch: int, progress: Progress) -> None:
+        order = np.random.default_rng([self.experiment.training.seed, epoch]).permutation(len(self.data.train_labels))
+        chosen = order[batch * self.batch : (batch + 1) * self.batch]
+        images, labels = self.data.train_images[chosen], self.data.train_labels[chosen]
+        conductances = self.optimiser.conductances()
+        results = []
+        what = f"epoch {epoch + 1}/{self.experiment.training.epochs}, loss {self.recent_loss():.3f}"
+        for result in pool.map(chunks(images, labels, conductances, self.done, gradient=True)):
+            results.append(result)
+            progress(len(result.statuses), what)
+        tally(self.record, results)
+        losses = np.concatenate([result.losses for result in results])
+        if not np.isfinite(losses).any():
+            message = next(message for result in results for message in result.messages if message)
+            raise UserError(
+                f"every image of batch {batch + 1} failed in ngspice: {message}. Try a smaller simulation.t_max, "
+                "or currents nearer to the neuron's range (network.i_scale)"
+            )
+        network = self.network.with_conductances(conductances)
+        self.record.losses.append(float(np.nanmean(losses)))
+        self.record.norms.append(self.optimiser.step(batch_gradient(network, images, results)))
+
+    def recent_loss(self) -> float:
+        recent = self.record.losses[-20:]
+        return float(np.mean(recent)) if recent else float("nan")
+
+    def _validate(self, pool: Pool, epoch: int, progress: Progress) -> None:
+        found = evaluate(
+            pool,
+            self.optimiser.conductances(),
+            self.done,
+            self.data.validation_images,
+            self.data.validation_labels,
+            self.record,
+            progress,
+            f"validation {epoch + 1}",
+        )
+        self.record.validation.append((self.done, found.loss, found.accuracy))

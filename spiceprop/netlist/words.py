@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One statement as words, values and punctuation: the cursor that every statement is read with."""
+
+import re
+
+from spiceprop.netlist.expression import RESERVED, ExpressionReader, Number
+from spiceprop.netlist.numbers import match_number, objection
+from spiceprop.netlist.source import LogicalLine
+from spiceprop.netlist.tree import Value
+
+_BLANK = re.compile(r"[\s,]*")
+_WORD = re.compile(r"[^\s,=(){}'\"]+")
+_PARAMETER = re.compile(r"[a-z_][a-z0-9_]*")
+
+GROUND = ("0", "gnd")
+
+
+class StatementWords:
+    """A cursor over the words, values and punctuation of one logical line."""
+
+    def __init__(self, line: LogicalLine):
+        self.line, self.position = line, 0
+
+    def _skip(self) -> int:
+        self.position = _BLANK.match(self.line.text, self.position).end()
+        return self.position
+
+    def done(self) -> bool:
+        return self._skip() >= len(self.line.text)
+
+    def peek(self) -> str:
+        """The next word or punctuation character, lower case, or ''."""
+        if self.done():
+            return ""
+        word = _WORD.match(self.line.text, self.position)
+        return word.group().lower() if word else self.line.text[self.position]
+
+    def word(self, what: str) -> str:
+        found = _WORD.match(self.line.text, self._skip())
+        if found is None:
+            raise self.error(f"expected {what}, found '{self.peek() or 'the end of the statement'}'")
+        self.position = found.end()
+        return found.group().lower()
+
+    def node(self) -> str:
+        name = self.word("a node")
+        return "0" if name in GROUND else name
+
+    def take(self, text: str) -> bool:
+        if self.peek() != text:
+            return False
+        self.position += len(text)
+        return True
+
+    def expect(self, text: str) -> None:
+        if not self.take(text):
+            raise self.error(f"expected '{text}', found '{self.peek() or 'the end of the statement'}'")
+
+    def _signed_number(self, *, parameter: bool) -> Value | None:
+        start, text = self._skip(), self.line.text
+        digits = start + text.startswith(("+", "-"), start)
+        number = match_number(text, digits)
+        if number is None or text[number[1] : number[1] + 1] not in ("", " ", "\t", ",", ")"):
+            return None
+        if message := objection(text[digits : number[1]], parameter=parameter):
+            raise self.error(message)
+        self.position = number[1]
+        span = self.line.span(start, self.position)
+        return Value(Number(-number[0] if text[start] == "-" else number[0], span), span)
+
+    def value(self, what: str) -> Value:
+        """A number, ``{expression}`` or ``'expression'``."""
+        start = self._skip()
+        if self.peek() in ("{", "'"):
+            reader = ExpressionReader(self.line, start)
+            tree = reader.atom()
+            self.position = reader.position
+            return Value(tree, self.line.span(start, self.position))
+        if number := self._signed_number(parameter=False):
+            return number
+        found = self.peek() or "the end of the statement"
+        raise self.error(f"expected {what}: a number or {{expression}}, found '{found}'")
+
+    def bare_value(self, what: str) -> Value:
+        """A value of ``.param``, where an expression may stand without braces up to the next blank."""
+        start = self._skip()
+        if self.peek() in ("{", "'"):
+            return self.value(what)
+        if number := self._signed_number(parameter=True):
+            return number
+        end, depth, text = start, 0, self.line.text
+        while end < len(text) and (depth or text[end] not in " \t,"):
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            end += 1
+        if end == start:
+            raise self.error(f"expected {what}")
+        self.position = end
+        return Value(ExpressionReader(self.line, start, end).read_all(), self.line.span(start, end))
+
+    def rest(self) -> Value:
+        """The rest of the statement as one source expression."""
+        start = self._skip()
+        self.position = len(self.line.text)
+        return Value(
+            ExpressionReader(self.line, start, source=True).read_all(), self.line.span(start, self.position)
+        )
+
+    def assignments(self) -> dict[str, Value]:
+        """``name=value ...`` up to the end; ``params:`` in front is allowed."""
+        if self.peek() == "params:":
+            self.word("params:")
+        found = {}
+        while not self.done():
+            name = self._parameter_name()
+            self.expect("=")
+            found[name] = self.bare_value(f"a value for {name}")
+            behind = self.line.text[self.position :].lstrip()[:1]
+            if behind == ",":
+                raise self.error("a comma between parameters makes ngspice hang: separate them by blanks")
+            if behind and behind in "+-*/^?:<>=&|":
+                raise self.error("an expression with blanks needs braces around it, for example {a + b}")
+        return found
+
+    def _parameter_name(self) -> str:
+        name = self.word("a parameter name")
+        if name in RESERVED:
+            raise self.error(
+                f"a parameter cannot be named '{name}': ngspice takes it for something of its own"
+            )
+        if not _PARAMETER.fullmatch(name):
+            raise self.error(f"a parameter's name has letters, digits and '_', found '{name}'")
+        return name
+
+    def finish(self) -> None:
+        if not self.done():
+            raise self.error(f"'{self.line.text[self.position :]}' is not understood here")
+
+    def error(self, message: str):
+        return self.line.error(message, min(self.position, len(self.line.text) - 1))
+
+    def whole(self):
+        return self.line.span(0, len(self.line.text))

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From an experiment to its network, with starting conductances drawn from the training seed."""
+
+import numpy as np
+
+from spiceprop.circuit import Cell
+from spiceprop.engines import Transient
+from spiceprop.experiment import Experiment
+from spiceprop.netlist import read_netlist
+from spiceprop.network.crossbar import Crossbar, random_pairs
+from spiceprop.network.network import Network
+from spiceprop.network.text import NeuronSource, Wiring
+
+
+def build_network(experiment: Experiment) -> Network:
+    """The network as it stands before training."""
+    section, simulation = experiment.network, experiment.simulation
+    netlist = read_netlist(experiment.neuron_file)
+    scales, spreads = section.per_crossbar("i_scale"), section.per_crossbar("spread")
+    generator = np.random.default_rng(experiment.training.seed)
+    sizes = zip(section.layers, section.layers[1:], scales, spreads, strict=False)
+    return Network(
+        wiring=Wiring(section.layers, scales, section.row_gain, section.row_reference, section.supplies),
+        source=NeuronSource(netlist, experiment.neuron_subcircuit),
+        cell=Cell.from_netlist(netlist, experiment.neuron_subcircuit, section.supplies),
+        crossbars=tuple(
+            Crossbar(random_pairs(rows, columns, section.g_min, section.g_max, spread, generator), scale)
+            for rows, columns, scale, spread in sizes
+        ),
+        transient=Transient(
+            t_step=simulation.t_max or simulation.t_stop / 100,
+            t_stop=simulation.t_stop,
+            t_max=simulation.t_max,
+            options=simulation.all_options(),
+        ),
+        v_read=section.v_read,
+        reduced=section.crossbar == "reduced",
+    )

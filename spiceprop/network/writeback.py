@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Trained conductances back into the netlist's text, in place.
+
+The network's explicit text is written once and read once by the netlist reader; after that every update of the
+text changes the characters of the resistors' values and nothing else.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from spiceprop.netlist import Value, read_netlist
+from spiceprop.network.network import Network
+from spiceprop.network.text import Sample, input_names, resistor_names
+from spiceprop.store.atomic import write_text
+
+
+class NetlistFolder:
+    """``netlist.cir`` with its crossbars and the designer's files in a folder, edited in place."""
+
+    def __init__(self, folder: Path, network: Network, sample: Sample):
+        """Write the explicit network for one sample, if it is not there yet, and read it."""
+        self.folder, self.network = folder, replace(network, reduced=False)
+        if not (folder / "netlist.cir").exists():
+            self.network.write(folder, sample)
+        self.netlist = read_netlist(folder / "netlist.cir")
+        elements = {element.name: element for element in self.netlist.body.elements}
+        layers = network.layers
+        self.resistors: list[list[Value]] = [
+            [elements[name].value for name in resistor_names(layer, layers[layer - 1], layers[layer])]
+            for layer in range(1, len(layers))
+        ]
+        self.inputs: list[Value] = [elements[name].dc for name in input_names(network.wiring, reduced=False)]
+
+    def update(self, conductances: list[np.ndarray], sample: Sample) -> None:
+        """Put conductances (2, rows, columns) each and a sample's row voltages into the text."""
+        for values, g in zip(self.resistors, conductances, strict=True):
+            for value, resistance in zip(values, (1 / g).ravel().tolist(), strict=True):
+                self.netlist.edit(value, resistance)
+        for value, voltage in zip(self.inputs, (self.network.v_read * sample.values).tolist(), strict=True):
+            self.netlist.edit(value, voltage)
+        for source in self.netlist.sources:
+            write_text(Path(source.file), source.render())
+
+    def texts(self) -> dict[str, str]:
+        """Every file of the netlist by its path below the folder."""
+        root = self.folder.resolve()
+        return {str(Path(source.file).relative_to(root)): source.render() for source in self.netlist.sources}

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person sees while a run works and when it is done."""
+
+import io
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+
+class ProgressBar:
+    """Counts images. ``expect`` sets how many there will be; calling it counts some as done."""
+
+    def __init__(self, bar: Progress, name: str):
+        self._bar, self._task = bar, bar.add_task(name, total=None)
+
+    def expect(self, images: int, done: int = 0) -> None:
+        self._bar.update(self._task, total=images, completed=done)
+
+    def __call__(self, images: int, what: str) -> None:
+        self._bar.update(self._task, advance=images, description=what)
+
+
+@contextmanager
+def progress_bar(name: str) -> Iterator[ProgressBar]:
+    """A bar on standard error with the time that is left; in a log file, a line now and then."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("images"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+    )
+    with Progress(*columns, console=console, refresh_per_second=2, speed_estimate_period=120) as bar:
+        yield ProgressBar(bar, name)
+
+
+def result_table(result: dict, folder: Path) -> str:
+    """``result.json`` for people."""
+    table = Table(title=f"{result['experiment']}: {folder}", show_header=False)
+    percent = f"{100 * result['test_accuracy']:.2f} % of {result['test_images']} test images"
+    gradient, simulation = result["gradient_seconds"], result["simulation_seconds"]
+    rows = {
+        "network": f"{'-'.join(map(str, result['layers']))} of {result['neuron']}, {result['dataset']}",
+        "accuracy": percent,
+        "trained on": f"{result['train_images']} images, {result['epochs']} epochs",
+        "ngspice runs": f"{result['ngspice_runs']}, {result['failed_samples']} failed",
+        "time": f"{result['seconds']:.0f} s, {result['images_per_second']} images/s",
+        "gradient / ngspice": f"{100 * gradient / simulation:.1f} % of its time" if simulation and gradient else "-",
+        "ngspice": result["ngspice"],
+    }
+    for name, text in rows.items():
+        table.add_row(name, text)
+    stream = io.StringIO()
+    Console(file=stream, width=90).print(table)
+    return stream.getvalue().rstrip()
+
+
+class FolderLog(logging.Handler):
+    """Appends to a file once its folder exists: a request that is refused leaves no folder behind."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.path, self.early = path, []
+        self.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.early.append(self.format(record))
+        if self.path.parent.is_dir():
+            with self.path.open("a", encoding="utf-8") as file:
+                file.writelines(f"{line}\n" for line in self.early)
+            self.early.clear()

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``run.h5``: what a run was asked, what it simulated and what came of it. Schema in ``docs/hdf5.md``.
+
+The file is written whole beside its place and renamed, at every checkpoint: a killed run leaves the last one.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+import spiceprop
+from spiceprop.errors import UserError
+from spiceprop.store.atomic import written_beside
+
+SCHEMA = 1
+
+
+@dataclass
+class Checkpoint:
+    """Conductances, (2, rows, columns) each in siemens, after so many updates."""
+
+    updates: int
+    conductances: list[np.ndarray]
+
+
+@dataclass
+class SampleRecord:
+    """One image's waveforms, adjoint and gradients at the end of training.
+
+    Attributes
+    ----------
+    index: of the image in its data set's test split.
+    label, decision: classes.
+    times: (points,) s, with t = 0.
+    theta: (points,) integration rule of the step that ends at each point, 1/2 or 1.
+    states: by layer, (unknowns, points, neurons); ``state_names`` names the unknowns.
+    adjoint: by layer, dloss/du along the input currents, (points, neurons) in 1/A.
+    gradients: by crossbar, dloss/dg, (2, rows, columns) in 1/S.
+    """
+
+    index: int
+    label: int
+    decision: int
+    times: np.ndarray
+    theta: np.ndarray
+    states: list[np.ndarray]
+    adjoint: list[np.ndarray]
+    gradients: list[np.ndarray]
+
+
+@dataclass
+class RunRecord:
+    """Everything in ``run.h5``."""
+
+    experiment: str
+    netlist: dict[str, str]
+    state_names: list[str]
+    seed: int
+    ngspice: str
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    norms: list[float] = field(default_factory=list)
+    validation: list[tuple[int, float, float]] = field(default_factory=list)
+    statuses: dict[str, int] = field(default_factory=dict)
+    counters: dict[str, float] = field(default_factory=dict)
+    optimiser: dict[str, np.ndarray] = field(default_factory=dict)
+    samples: list[SampleRecord] = field(default_factory=list)
+
+    def count(self, name: str, by: float) -> None:
+        self.counters[name] = self.counters.get(name, 0) + by
+
+
+def save_run(record: RunRecord, path: Path) -> None:
+    """Write the record as HDF5."""
+    with written_beside(path) as beside, h5py.File(beside, "w") as file:
+        file.attrs["schema"] = SCHEMA
+        file.attrs["spiceprop"] = spiceprop.__version__
+        file.attrs["ngspice"] = record.ngspice
+        file.attrs["seed"] = record.seed
+        file["experiment"] = record.experiment
+        for name, text in record.netlist.items():
+            file[f"netlist/{name}"] = text.encode("latin-1")
+        _put(file, "checkpoints/updates", np.array([point.updates for point in record.checkpoints], dtype=int), "1")
+        for layer in range(len(record.checkpoints[0].conductances) if record.checkpoints else 0):
+            planes = np.stack([point.conductances[layer] for point in record.checkpoints])
+            _put(file, f"checkpoints/crossbar_{layer + 1}", planes, "S")
+        _put(file, "training/loss", np.array(record.losses), "nat")
+        _put(file, "training/gradient_norm", np.array(record.norms), "nat per conductance range")
+        validation = np.array(record.validation, dtype=float).reshape(-1, 3)
+        _put(file, "validation/updates", validation[:, 0].astype(int), "1")
+        _put(file, "validation/loss", validation[:, 1], "nat")
+        _put(file, "validation/accuracy", validation[:, 2], "1")
+        for group, values in (("statuses", record.statuses), ("counters", record.counters)):
+            file.create_group(group).attrs.update(values)
+        for name, value in record.optimiser.items():
+            file[f"optimiser/{name}"] = value
+        for sample in record.samples:
+            _put_sample(file.create_group(f"samples/{sample.index}"), sample, record.state_names)
+
+
+def _put(group: h5py.Group, name: str, values: np.ndarray, unit: str) -> None:
+    packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if values.size > 1000 else {}
+    dataset = group.create_dataset(name, data=values, **packed)
+    dataset.attrs["unit"] = unit
+
+
+def _put_sample(group: h5py.Group, sample: SampleRecord, state_names: list[str]) -> None:
+    group.attrs.update({"label": sample.label, "decision": sample.decision})
+    _put(group, "time", sample.times, "s")
+    _put(group, "theta", sample.theta, "1")
+    for layer, (states, adjoint) in enumerate(zip(sample.states, sample.adjoint, strict=True), start=1):
+        _put(group, f"layer_{layer}/states", states, "V or A")
+        group[f"layer_{layer}/states"].attrs["names"] = state_names
+        _put(group, f"layer_{layer}/adjoint", adjoint, "1/A")
+    for layer, gradient in enumerate(sample.gradients, start=1):
+        _put(group, f"layer_{layer}/gradient", gradient, "1/S")
+
+
+def load_run(path: Path) -> RunRecord:
+    """Read what training and evaluation need again: everything but the saved samples.
+
+    Raises
+    ------
+    UserError: there is no such file, or it is not one of ours.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("schema") != SCHEMA:
+                raise UserError(f"run.h5 has schema {file.attrs.get('schema')}, this spiceprop reads {SCHEMA}", str(path))
+            return _read(file)
+    except OSError as error:
+        raise UserError(f"cannot read the run: {error}. A run folder holds run.h5", file=str(path)) from error
+
+
+def _read(file: h5py.File) -> RunRecord:
+    netlist: dict[str, str] = {}
+    file["netlist"].visititems(
+        lambda name, node: netlist.update({name: node[()].decode("latin-1")}) if isinstance(node, h5py.Dataset) else None
+    )
+    optimiser: dict[str, np.ndarray] = {}
+    if "optimiser" in file:
+        file["optimiser"].visititems(
+            lambda name, node: optimiser.update({name: node[()]}) if isinstance(node, h5py.Dataset) else None
+        )
+    updates = file["checkpoints/updates"][()]
+    layers = [file[f"checkpoints/crossbar_{layer}"][()] for layer in range(1, len(file["checkpoints"]))]
+    validation = zip(*(file[f"validation/{name}"][()].tolist() for name in ("updates", "loss", "accuracy")), strict=True)
+    return RunRecord(
+        experiment=file["experiment"][()].decode(),
+        netlist=netlist,
+        state_names=[],
+        seed=int(file.attrs["seed"]),
+        ngspice=str(file.attrs["ngspice"]),
+        checkpoints=[
+            Checkpoint(int(number), [layer[index] for layer in layers]) for index, number in enumerate(updates)
+        ],
+        losses=file["training/loss"][()].tolist(),
+        norms=file["training/gradient_norm"][()].tolist(),
+        validation=[(int(number), loss, accuracy) for number, loss, accuracy in validation],
+        statuses={name: int(value) for name, value in file["statuses"].attrs.items()},
+        counters={name: float(value) for name, value in file["counters"].attrs.items()},
+        optimiser=optimiser,
+    )
