@@ -173,7 +173,7 @@ def _record_samples(setting: Setting, record: RunRecord, pool: Pool, found: Eval
         )
     network, samples = setting.network.with_conductances(point.conductances), []
     for image, result in zip(chosen, pool.map(tasks), strict=True):
-        tally(record, [result])
+        tally(record, [result], "evaluation")
         if result.detail is None:
             continue
         run, back = result.detail
@@ -214,6 +214,8 @@ def summarise(setting: Setting, record: RunRecord, found: Evaluation) -> dict:
         "failed_samples": failed,
         "statuses": record.statuses,
         "ngspice_runs": runs,
+        "training_runs": int(counters.get("training_runs", 0)),
+        "evaluation_runs": int(counters.get("evaluation_runs", 0)),
         "unexplained_steps": int(counters.get("unexplained_steps", 0)),
         "epochs": experiment.training.epochs,
         "seconds": round(seconds, 3),

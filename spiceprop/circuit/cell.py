@@ -14,7 +14,7 @@ import numpy as np
 import sympy as sp
 
 from spiceprop.circuit.mna import INPUT, System, cell_system
-from spiceprop.circuit.symbols import differentiate, numeric_limited_exp
+from spiceprop.circuit.symbols import NUMERIC, differentiate
 from spiceprop.netlist import Netlist, evaluate, flatten_subcircuit
 from spiceprop.netlist.flatten import FlatCircuit
 
@@ -178,8 +178,7 @@ class Cell:
 
     def _compile(self, expressions: Iterable[sp.Expr]) -> Callable:
         arguments = [*self.system.unknowns, INPUT, *self._parameter_symbols]
-        functions = [{"limited_exp": numeric_limited_exp}, "numpy"]
-        return sp.lambdify(arguments, list(expressions), modules=functions, cse=True, dummify=True)
+        return sp.lambdify(arguments, list(expressions), modules=NUMERIC, cse=True, dummify=True)
 
     def _compile_entries(self, rows: list[sp.Expr], symbols: list[sp.Symbol]) -> tuple[list, Callable]:
         slopes = {

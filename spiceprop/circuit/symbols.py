@@ -7,6 +7,7 @@ are |x|^y. ``exp`` is cut at 1e99 as ngspice cuts it, which also keeps exp(a)/ex
 as ngspice's Newton has it, exp itself.
 """
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -21,7 +22,7 @@ from spiceprop.netlist.flatten import FlatElement, Scope
 EXP_LIMIT = math.log(1e99)
 
 
-class limited_exp(sp.Function):  # noqa: N801  (sympy prints a function by its class name)
+class limited_exp(sp.Function):
     """exp(x) up to x = 227.96, 1e99 above, as ngspice evaluates it."""
 
     is_extended_real = True
@@ -32,6 +33,27 @@ class limited_exp(sp.Function):  # noqa: N801  (sympy prints a function by its c
 
 def numeric_limited_exp(x: np.ndarray) -> np.ndarray:
     return np.exp(np.minimum(x, EXP_LIMIT))
+
+
+class _Joined:
+    """``logical_and.reduce`` and ``logical_or.reduce`` as lambdify writes them, for arrays beside plain numbers."""
+
+    def __init__(self, join: Callable):
+        self.join = join
+
+    def reduce(self, parts: tuple) -> np.ndarray:
+        return functools.reduce(self.join, parts)
+
+
+NUMERIC = [
+    {
+        "limited_exp": numeric_limited_exp,
+        "logical_and": _Joined(np.logical_and),
+        "logical_or": _Joined(np.logical_or),
+    },
+    "numpy",
+]
+"""What ``sympy.lambdify`` needs as ``modules`` for the expressions made here."""
 
 
 def _magnitude_power(x: sp.Expr, y: sp.Expr) -> sp.Expr:
@@ -147,7 +169,7 @@ class Translator:
             result = table[tree.function](*map(_as_number, parts))
         else:
             result = _operation(tree.operator, parts)
-        if result.is_number and not (result.is_finite and result.is_extended_real):
+        if result.has(sp.zoo, sp.nan, sp.oo, sp.I) or (result.is_number and not result.is_extended_real):
             raise tree.span.error(
                 f"cannot evaluate '{tree.span.text}': the result is {result}, no real number"
             )
@@ -179,14 +201,14 @@ def _operation(operator: str, parts: list[sp.Basic]) -> sp.Basic:
     return BINARY[operator](*numbers)
 
 
-class _magnitude(sp.Function):  # noqa: N801
+class _magnitude(sp.Function):
     """|x| while a derivative is taken: sympy's own would split log(x) or sqrt(x) into real and imaginary parts."""
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         return _direction(self.args[0])
 
 
-class _direction(sp.Function):  # noqa: N801
+class _direction(sp.Function):
     """sign(x) while a derivative is taken; its jump counts as nothing."""
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:

@@ -7,6 +7,7 @@ made; so a run that was cut continues from its last checkpoint as if it had neve
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -34,10 +35,11 @@ class Evaluation:
         return float(np.mean(self.decisions == self.labels))
 
 
-def tally(record: RunRecord, results: list[Result]) -> None:
+def tally(record: RunRecord, results: list[Result], what: Literal["training", "evaluation"]) -> None:
     """Count runs, ends and seconds."""
     for result in results:
         record.count("ngspice_runs", result.runs)
+        record.count(f"{what}_runs", result.runs)
         record.count("simulation_seconds", result.simulation_seconds)
         record.count("gradient_seconds", result.gradient_seconds)
         record.count("unexplained_steps", int(result.unexplained.sum()))
@@ -60,7 +62,7 @@ def evaluate(
     for result in pool.map(chunks(images, labels, conductances, version, gradient=False)):
         results.append(result)
         progress(len(result.statuses), what)
-    tally(record, results)
+    tally(record, results, "evaluation")
     scores = np.concatenate([result.scores for result in results])
     losses = np.concatenate([result.losses for result in results])
     ok = np.isfinite(losses)
@@ -112,7 +114,7 @@ class Trainer:
         for result in pool.map(chunks(images, labels, conductances, self.done, gradient=True)):
             results.append(result)
             progress(len(result.statuses), what)
-        tally(self.record, results)
+        tally(self.record, results, "training")
         losses = np.concatenate([result.losses for result in results])
         if not np.isfinite(losses).any():
             message = next(message for result in results for message in result.messages if message)

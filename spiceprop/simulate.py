@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One transient of a designer's netlist in ngspice, and its waveforms as HDF5, raw file, picture or table."""
+
+import io
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from spiceprop.engines import Trajectory, Transient, deck, transient_of
+from spiceprop.errors import UserError
+from spiceprop.netlist import FlatCircuit, Netlist, flatten, read_netlist
+from spiceprop.store.atomic import written_beside
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A finished transient. ``out`` is where its waveforms went, if anywhere."""
+
+    trajectory: Trajectory
+    seconds: float
+    out: Path | None
+
+    def summary(self) -> dict:
+        return {
+            "status": str(self.trajectory.status),
+            "points": len(self.trajectory.times),
+            "seconds": round(self.seconds, 6),
+            "out": str(self.out) if self.out else None,
+            "message": self.trajectory.message,
+            "final": dict(zip(self.trajectory.names, self.trajectory.values[:, -1:].ravel().tolist(), strict=False)),
+        }
+
+
+def simulate(netlist: Netlist, transient: Transient | None = None) -> Trajectory:
+    """Run a netlist's own transient, or the one given, and read what it saves (all, where it saves nothing)."""
+    from spiceprop.engines.ngspice import Simulator
+
+    transient = transient or transient_of(netlist)
+    circuit = flatten(netlist)
+    saves = wanted_vectors(netlist, circuit)
+    simulator = Simulator.shared()
+    simulator.load(deck(netlist, transient, saves), saves, transient.t_stop)
+    return simulator.run()
+
+
+def wanted_vectors(netlist: Netlist, circuit: FlatCircuit) -> list[str]:
+    """What ``.save`` names; every node voltage and source current where it names ``all`` or nothing."""
+    nodes = dict.fromkeys(node for element in circuit.elements for node in (*element.nodes, *element.controls))
+    known = [f"v({node})" for node in nodes if node != "0" and not is_branch(node, circuit)]
+    known += [f"i({element.name})" for element in circuit.elements if element.element.name[0] in "veh"]
+    if not netlist.saves or "all" in netlist.saves:
+        return known
+    unknown = [name for name in netlist.saves if name not in known]
+    if unknown:
+        raise UserError(
+            f".save names '{unknown[0]}', which this circuit does not have; it has {' '.join(known[:12])}"
+            + (" ..." if len(known) > 12 else ""),
+            file=netlist.sources[0].file,
+        )
+    return list(dict.fromkeys(netlist.saves))
+
+
+def is_branch(name: str, circuit: FlatCircuit) -> bool:
+    """F and H name a source where other elements name nodes."""
+    return any(name in element.controls for element in circuit.elements if element.element.name[0] in "fh")
+
+
+def simulate_file(
+    path: Path, *, out: Path | None = None, raw: Path | None = None, plot: Path | None = None
+) -> Simulation:
+    """Read, simulate, write what was asked for."""
+    netlist = read_netlist(path)
+    start = time.perf_counter()
+    trajectory = simulate(netlist)
+    seconds = time.perf_counter() - start
+    for target, write in ((out, write_hdf5), (raw, write_raw), (plot, write_plot)):
+        if target:
+            write(trajectory, target, path.name)
+    return Simulation(trajectory, seconds, out or raw or plot)
+
+
+def unit_of(name: str) -> str:
+    return "A" if name.startswith("i(") else "V"
+
+
+def write_hdf5(trajectory: Trajectory, path: Path, title: str) -> None:
+    """``time`` and one dataset a quantity, with units."""
+    import h5py
+
+    with written_beside(path) as beside, h5py.File(beside, "w") as file:
+        file.attrs.update({"netlist": title, "status": str(trajectory.status), "message": trajectory.message})
+        file["time"] = trajectory.times
+        file["time"].attrs["unit"] = "s"
+        for name, values in zip(trajectory.names, trajectory.values, strict=True):
+            file[name] = values
+            file[name].attrs["unit"] = unit_of(name)
+
+
+def write_raw(trajectory: Trajectory, path: Path, title: str) -> None:
+    """An ngspice binary raw file, which waveform viewers read."""
+    kinds = ["voltage" if unit_of(name) == "V" else "current" for name in trajectory.names]
+    variables = [("time", "time"), *zip(trajectory.names, kinds, strict=True)]
+    header = [
+        f"Title: {title}",
+        "Plotname: Transient Analysis",
+        "Flags: real",
+        f"No. Variables: {len(variables)}",
+        f"No. Points: {len(trajectory.times)}",
+        "Variables:",
+        *(f"\t{index}\t{name}\t{kind}" for index, (name, kind) in enumerate(variables)),
+        "Binary:\n",
+    ]
+    table = np.vstack([trajectory.times, trajectory.values]).T if trajectory.values.size else np.zeros((0, 1))
+    with written_beside(path) as beside:
+        beside.write_bytes("\n".join(header).encode("latin-1") + np.ascontiguousarray(table, "<f8").tobytes())
+
+
+def write_plot(trajectory: Trajectory, path: Path, title: str) -> None:
+    """Voltages over currents, against time."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    groups = [unit for unit in "VA" if any(unit_of(name) == unit for name in trajectory.names)]
+    figure, axes = pyplot.subplots(len(groups), squeeze=False, sharex=True, figsize=(8, 3 * len(groups) + 1))
+    for unit, axis in zip(groups, axes[:, 0], strict=True):
+        for name, values in zip(trajectory.names, trajectory.values, strict=True):
+            if unit_of(name) == unit:
+                axis.plot(trajectory.times * 1e3, values, label=name)
+        axis.set_ylabel(unit)
+        axis.legend(loc="upper right", fontsize="small")
+        axis.grid(alpha=0.3)
+    axes[-1, 0].set_xlabel("time (ms)")
+    axes[0, 0].set_title(title)
+    figure.tight_layout()
+    with written_beside(path) as beside:
+        figure.savefig(beside, format=path.suffix.lstrip(".") or "png", dpi=120)
+    pyplot.close(figure)
+
+
+def final_values(done: Simulation) -> str:
+    """A table for people."""
+    trajectory = done.trajectory
+    if not trajectory.ok:
+        return f"{trajectory.status}: {trajectory.message}"
+    table = Table(title=f"{len(trajectory.times)} points in {done.seconds:.3f} s, t = {trajectory.times[-1]:g} s")
+    for head in ("quantity", "final value", "unit"):
+        table.add_column(head, justify="right" if head == "final value" else "left")
+    for name, values in zip(trajectory.names, trajectory.values, strict=True):
+        table.add_row(name, f"{values[-1]:.9g}", unit_of(name))
+    stream = io.StringIO()
+    Console(file=stream, width=90).print(table)
+    return stream.getvalue().rstrip()
