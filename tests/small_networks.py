@@ -17,7 +17,7 @@ TIGHT = {"reltol": 1e-9, "vntol": 1e-12, "abstol": 1e-18, "chgtol": 1e-16, "trto
 # mirrors, row reference, window, longest steps: a current of some uA (mif) or some 10 uA (mif_firing) a neuron.
 # The steps of training are those of experiments/*.toml: fast, sharp thresholds need shorter ones.
 SETTINGS = {
-    "mif": {"i_scales": (0.3, 3.0), "row_reference": 0.02, "t_stop": 10e-3, "tight": 1e-5, "training": 2e-4},
+    "mif": {"i_scales": (0.3, 3.0), "row_reference": 0.02, "t_stop": 10e-3, "tight": 1e-5, "training": 5e-4},
     "mif_firing": {"i_scales": (2.0, 20.0), "row_reference": 0.0, "t_stop": 10e-3, "tight": 5e-6, "training": 1e-5},
 }
 
@@ -26,7 +26,7 @@ def small_network(
     neuron: str, *, reduced: bool, tight: bool, layers=(4, 3, 2), path: Path | None = None, options=None
 ) -> Network:
     settings = SETTINGS[neuron]
-    netlist = read_netlist(path or NETLISTS / f"{neuron}.cir", library_paths=(NETLISTS.parent / "models",))
+    netlist = read_netlist(path or NETLISTS / f"{neuron}.cir")
     generator = np.random.default_rng(7)
     crossbars = tuple(
         Crossbar(random_pairs(rows, columns, 1e-6, 1e-4, 2e-5, generator), scale)

@@ -62,15 +62,29 @@ class Operation:
 Expression = Number | Name | Probe | Call | Operation
 
 PARAMETER_FUNCTIONS = frozenset(
-    "abs acos acosh asin asinh atan atanh cos cosh exp ln log log10 max min pow pwr sgn sin sinh sqrt tan tanh".split()
+    {"abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "exp", "ln"}
 )
+PARAMETER_FUNCTIONS |= {
+    "log",
+    "log10",
+    "max",
+    "min",
+    "pow",
+    "pwr",
+    "sgn",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+}
 SOURCE_FUNCTIONS = PARAMETER_FUNCTIONS | {"u", "uramp"}
 OF_TWO = frozenset({"max", "min", "pow", "pwr"})
 
-# names that ngspice takes for something else, in a parameter or in a B source, even when a .param defines them
-RESERVED = PARAMETER_FUNCTIONS | frozenset(
-    "ac agauss arctan aunif ceil e floor gauss hertz int limit nint pi pwl sqr temper ternary_fcn time unif".split()
-)
+# names that ngspice does not let a .param define, and those that a B source takes for something of its own
+RESERVED = PARAMETER_FUNCTIONS | {"ac", "agauss", "arctan", "aunif", "ceil", "floor", "gauss", "int", "limit"}
+RESERVED |= {"nint", "sqr", "ternary_fcn", "time", "unif"}
+CONSTANTS = frozenset({"e", "hertz", "pi", "pwl", "temper"})
 DEPTH_LIMIT = 50
 
 
@@ -221,6 +235,8 @@ class ExpressionReader:
             return Number(number[0], self.span(start))
         closing = {"(": ")", "{": "}", "'": "'"}.get(token)
         if closing:
+            if token != "(" and not self.source and start != self.begin:
+                raise self.span(start).error("braces inside an expression of parameters: use parentheses")
             inner = self.ternary()
             self.expect(closing)
             if token != "(" and self.source and not (start == self.begin and not self.peek()):
@@ -230,6 +246,10 @@ class ExpressionReader:
             self.position = start
             raise self.error(f"expected a value, found '{token}'")
         if not self.take("("):
+            if self.source and token in CONSTANTS:
+                raise self.span(start).error(
+                    f"'{token}' is ngspice's own in a B source: use another name or a number"
+                )
             return Name(token, self.span(start))
         if token in ("v", "i"):
             return self.probe(token, start)

@@ -95,7 +95,11 @@ def test_a_letter_inside_utf8_does_not_end_a_line():
 
 MISTAKES = {
     "unknown element": ("d1 a 0 dio", 2, "'d1' is not supported: R C V I E F G H B and X are"),
-    "unknown command": ("r1 a 0 1\n.control\nshell ls\n.endc", 3, r"'\.control' is not supported; allowed are"),
+    "unknown command": (
+        "r1 a 0 1\n.control\nshell ls\n.endc",
+        3,
+        r"'\.control' is not supported; allowed are",
+    ),
     "missing value": ("r1 a 0", 2, "expected a value"),
     "missing node": ("r1", 2, "expected a node"),
     "too much": ("r1 a 0 1k tc1=1", 2, "'tc1=1' is not understood"),
@@ -107,16 +111,28 @@ MISTAKES = {
     "closed twice": (".subckt s a\n.ends\n.ends", 4, "without a .subckt"),
     "closed by another name": (".subckt s a\n.ends t", 3, "names must agree"),
     "undefined subcircuit": ("r1 a 0 1\nx1 a nosuch", 3, "no .subckt 'nosuch' for x1"),
-    "wrong number of nodes": (".subckt s a b\nr1 a b 1\n.ends\nx1 a s", 5, r"has 1 nodes, but .subckt s has 2 \(a b\)"),
+    "wrong number of nodes": (
+        ".subckt s a b\nr1 a b 1\n.ends\nx1 a s",
+        5,
+        r"has 1 nodes, but .subckt s has 2 \(a b\)",
+    ),
     "a subcircuit in itself": (".subckt s a\nx1 a s\n.ends\nx1 a s", 3, "contains itself"),
-    "subcircuits in each other": (".subckt s a\nx1 a t\n.ends\n.subckt t a\nx1 a s\n.ends\nx1 a s", 6, "contains itself"),
+    "subcircuits in each other": (
+        ".subckt s a\nx1 a t\n.ends\n.subckt t a\nx1 a s\n.ends\nx1 a s",
+        6,
+        "contains itself",
+    ),
     "unbalanced brace": ("r1 a 0 {1+2", 2, "expected '}'"),
     "unbalanced parenthesis": (".param p={(1+2}\nr1 a 0 {p}", 2, r"expected '\)'"),
     "too many parentheses": (f".param p={{{'(' * 2000}1{')' * 2000}}}", 2, "nested more than 50 deep"),
     "an empty expression": (".param p={}", 2, "expected a value"),
     "an expression that ends": ("b1 a 0 i=1+", 2, "ends where a value is expected"),
     "unknown function in a parameter": (".param p={u(1)}", 2, "function 'u' is not known in a parameter"),
-    "unknown function in a B source": ("r1 a 0 1\nb1 a 0 i=floor(v(a))", 3, "function 'floor' is not known in a B"),
+    "unknown function in a B source": (
+        "r1 a 0 1\nb1 a 0 i=floor(v(a))",
+        3,
+        "function 'floor' is not known in a B",
+    ),
     "wrong number of arguments": ("r1 a 0 1\nb1 a 0 i=max(v(a),1,2)", 3, "max takes 2 arguments, found 3"),
     "a voltage in a parameter": ("r1 a 0 {v(a)}", 2, "only B sources"),
     "three nodes in a voltage": ("b1 a 0 i=v(a,b,c)", 2, "one or two nodes"),
@@ -191,5 +207,7 @@ def test_the_reader_needs_neither_numpy_nor_a_simulator():
             names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) else []
             for name in names:
-                assert not name.startswith("spiceprop") or any(name.startswith(place) for place in allowed), path
+                assert not name.startswith("spiceprop") or any(name.startswith(place) for place in allowed), (
+                    path
+                )
                 assert name.split(".")[0] not in ("numpy", "scipy", "sympy", "torch", "PySpice"), path

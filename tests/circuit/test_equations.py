@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A cell's equations hold at ngspice's own points, and their derivatives are those of the equations."""
+
+import numpy as np
+import pytest
+
+from spiceprop.circuit import Cell
+from spiceprop.engines import Transient, deck
+from spiceprop.engines.ngspice import Simulator
+from spiceprop.errors import UserError
+from spiceprop.netlist import read_text
+
+T_STOP = 2e-3
+OPTIONS = {"reltol": 1e-10, "vntol": 1e-13, "abstol": 1e-19, "chgtol": 1e-18, "trtol": 1e12, "maxord": 1}
+
+CELLS = {
+    "R and C": ".subckt cell mem r=2k c=1u v0=0.1\nR1 mem 0 {r}\nC1 mem 0 {c} ic={v0}\n.ends",
+    "parallel, floating and towards a held node": (
+        ".subckt cell mem c=1u v0=50m e=0.3\nC1 mem 0 {c} ic={v0}\nC2 0 mem {2*c} ic={-v0}\nC3 mem b {c} ic={v0}\n"
+        "C4 b 0 {3*c}\nV1 h 0 {e}\nC5 mem h {c} ic={v0-e}\nC6 h 0 1u\nR1 b 0 1k\nR2 mem h 3k\n.ends"
+    ),
+    "a loop of capacitors": (
+        ".subckt cell mem c=1u\nC1 mem 0 {c}\nC2 mem b {2*c}\nC3 b 0 {c}\nR1 b 0 1k\nR2 mem b 500\n.ends"
+    ),
+    "a floating V and a sensed one": (
+        ".subckt cell mem e=0.2 r=1k\nC1 mem 0 1u\nV1 mem b {e}\nRb b c {r}\nVs c 0 0\nF1 mem 0 Vs 0.5\n"
+        "H1 h 0 Vs 100\nRh h mem {2*r}\nCh h 0 1n\nB1 mem 0 I=i(vs)^2*10\n.ends"
+    ),
+    "E, G and a chain of held nodes": (
+        ".subckt cell mem g=2 e=0.1\nC1 mem 0 1u\nE1 a 0 mem h2 {g}\nRa a mem 1k\nV1 h 0 {e}\nV2 h h2 {2*e}\n"
+        "G1 mem 0 mem h {1m*g}\nR1 mem h2 5k\nI1 0 mem 10u\n.ends"
+    ),
+    "behavioural I and V with a state of their own": (
+        ".subckt cell mem k=2 tau=0.5m von=20m v0=5m\nC1 mem 0 1u ic={v0}\n"
+        "Bx 0 x I=1/(1+exp((von-v(mem))/5m))-v(x)\nCx x 0 {tau} ic=0.3\n"
+        "Bv y 0 V=k*v(mem)^2+uramp(v(x,mem))\nRy y mem 2k\nB2 mem 0 I=1m*pwr(v(mem),1.5)*v(x)\nR1 mem 0 1k\n.ends"
+    ),
+    "derived parameters and a nested subcircuit": (
+        ".subckt part a b g=1m c=1u\nB1 a b I=v(a,b)*g\nC1 a b {c}\n.ends\n"
+        ".subckt cell mem c=1u ratio=0.5 second={c*ratio} start=10m\n.param gm={ratio/1k}\nC1 mem 0 {c}\n"
+        "X1 mem d part c={second} g={gm}\nR1 d 0 {2k*ratio}\n.ic v(mem)={start}\n.ends"
+    ),
+}
+
+
+def cell_of(text: str, **supplies: float) -> Cell:
+    return Cell.from_netlist(read_text(f"* t\n{text}\n", "neuron.cir"), "cell", supplies)
+
+
+def trajectory(text: str):
+    """x (unknowns, points) with t = 0 in front, the input current, and the times, of one instance in ngspice."""
+    cell = cell_of(text)
+    netlist = read_text(f"* t\n{text}\nIin 0 mem 0 PWL(0 20u 1m 60u 2m -30u)\nxn mem cell\n")
+    saves = []
+    for name in cell.system.names:
+        kind, inner = name[0], name[2:-1]
+        if kind == "v":
+            saves.append(name if inner == "mem" else f"v(xn.{inner})")
+        else:
+            saves.append(f"i({inner[0]}.xn.{inner})" if inner[1] != "." else f"i({inner[:2]}xn.{inner[2:]})")
+    simulator = Simulator.shared()
+    transient = Transient(10e-6, T_STOP, 0.0, 10e-6, True, OPTIONS)
+    simulator.load(deck(netlist, transient, saves), saves, T_STOP)
+    run = simulator.run()
+    assert run.ok, run.message
+    times = np.concatenate([[0.0], run.times])
+    current = np.interp(times, [0, 1e-3, 2e-3], [20e-6, 60e-6, -30e-6])
+    return cell, times, np.concatenate([cell.initial_unknowns[:, None], run.values], axis=1), current
+
+
+@pytest.mark.parametrize("text", CELLS.values(), ids=CELLS)
+def test_the_equations_hold_at_the_points_of_ngspice(text):
+    cell, times, x, current = trajectory(text)
+    charges = cell.charges(x)
+    charges[:, 0] = cell.initial_charges
+    charge_currents = np.diff(charges) / np.diff(times)  # maxord=1: every step is backward Euler
+    residual = cell.residual(x, current)[:, 1:]
+    scale = max(abs(current).max(), abs(charge_currents).max())
+    assert abs(residual + cell.incidence @ charge_currents).max() < 1e-6 * scale
+    algebraic = ~cell.incidence.any(axis=1)
+    assert abs(residual[algebraic]).max(initial=0.0) < 1e-9
+    assert np.ptp(x[cell.membrane]) > 1e-3, "nothing happened"
+    assert np.linalg.matrix_rank(cell.incidence) == cell.incidence.shape[1]
+
+
+def moved(cell: Cell, index: int, step: float) -> Cell:
+    values = cell.parameters.copy()
+    values[index] += step
+    return Cell(cell.name, cell.circuit, cell.system, cell.parameter_names, values)
+
+
+def assert_slopes(entries, rows: int, column: int, reference: np.ndarray, what: str) -> None:
+    found = np.zeros_like(reference)
+    for row in range(rows):
+        found[row] = entries.get((row, column), 0.0)
+    np.testing.assert_allclose(
+        found, reference, rtol=2e-6, atol=1e-9 + 1e-7 * abs(reference).max(), err_msg=what
+    )
+
+
+@pytest.mark.parametrize("text", CELLS.values(), ids=CELLS)
+def test_every_derivative_is_that_of_the_equations(text):
+    cell = cell_of(text)
+    rng = np.random.default_rng(3)
+    x, u = rng.uniform(0.02, 0.4, (cell.size, 4, 3)), rng.uniform(-1e-5, 1e-5, (4, 3))
+    residual_rows, charge_rows = cell.size, len(cell.system.charges)
+    jacobian, charge_jacobian = cell.jacobian(x, u), cell.charge_jacobian(x)
+    for column, name in enumerate(cell.system.names):
+        h = np.zeros_like(x)
+        h[column] = 1e-6
+        reference = (cell.residual(x + h, u) - cell.residual(x - h, u)) / 2e-6
+        assert_slopes(jacobian, residual_rows, column, reference, f"df/d{name}")
+        reference = (cell.charges(x + h) - cell.charges(x - h)) / 2e-6
+        assert_slopes(charge_jacobian, charge_rows, column, reference, f"dq/d{name}")
+    by_parameter, charges_by_parameter = cell.residual_by_parameter(x, u), cell.charges_by_parameter(x)
+    for column, name in enumerate(cell.parameter_names):
+        h = 1e-5 * abs(cell.parameters[column])
+        up, down = moved(cell, column, h), moved(cell, column, -h)
+        reference = (up.residual(x, u) - down.residual(x, u)) / (2 * h)
+        assert_slopes(by_parameter, residual_rows, column, reference, f"df/d{name}")
+        reference = (up.charges(x) - down.charges(x)) / (2 * h)
+        assert_slopes(charges_by_parameter, charge_rows, column, reference, f"dq/d{name}")
+        for quantity in ("initial_unknowns", "initial_charges"):
+            slope = (getattr(up, quantity) - getattr(down, quantity)) / (2 * h)
+            found = getattr(cell, f"{quantity}_by_parameter")[:, column]
+            np.testing.assert_allclose(
+                found, slope, rtol=1e-6, atol=1e-9 * (1 + abs(slope).max()), err_msg=name
+            )
+    step = (cell.residual(x, u + 1e-6) - cell.residual(x, u - 1e-6)) / 2e-6
+    np.testing.assert_allclose(cell.residual_by_input[:, None, None] + 0 * step, step, atol=1e-7)
+
+
+def test_parameters_that_follow_from_others_are_not_independent():
+    cell = cell_of(CELLS["derived parameters and a nested subcircuit"])
+    assert set(cell.parameter_names) == {"c", "ratio", "start"}
+
+
+def test_held_nodes_leave_the_system():
+    cell = cell_of(CELLS["E, G and a chain of held nodes"])
+    assert set(cell.system.names) == {"v(mem)", "v(a)", "i(e1)"}
+    sensed = cell_of(CELLS["a floating V and a sensed one"])
+    assert set(sensed.system.names) == {"v(mem)", "v(b)", "v(c)", "v(h)", "i(v1)", "i(vs)", "i(h1)"}
+
+
+def test_supplies_hold_their_ports():
+    text = ".subckt cell mem vdd vss r=1k\nC1 mem vss 1u\nR1 mem vdd {r}\n.ends"
+    cell = cell_of(text, VDD=1.0, vss=-0.5)
+    assert cell.system.names == ["v(mem)"]
+    np.testing.assert_allclose(cell.residual(np.array([[0.25]]), np.array([1e-3])), [[-0.75e-3 - 1e-3]])
+    np.testing.assert_allclose(cell.charges(np.array([[0.25]])), [[0.75e-6]])
+
+
+def test_parallel_capacitors_are_joined():
+    cell = cell_of(CELLS["parallel, floating and towards a held node"])
+    order = [cell.system.names.index(name) for name in ("v(mem)", "v(b)")]
+    assert cell.incidence.shape == (2, 2)
+    np.testing.assert_allclose(cell.initial_unknowns[order], [0.05, 0.0])
+    at_nodes = cell.incidence @ cell.initial_charges
+    np.testing.assert_allclose(at_nodes[order], [1e-6 * (0.05 + 2 * 0.05 + 0.05 + 0.05 - 0.3), -0.05e-6])
+
+
+def test_a_lane_does_not_depend_on_its_neighbours():
+    cell = cell_of(CELLS["behavioural I and V with a state of their own"])
+    x = np.random.default_rng(1).uniform(0.02, 0.4, (cell.size, 37))
+    u = np.full(37, 1e-6)
+    whole = cell.residual(x, u)
+    assert all((cell.residual(x[:, i : i + 1], u[i : i + 1])[:, 0] == whole[:, i]).all() for i in range(37))
+
+
+def test_a_condition_may_mix_parameters_and_potentials():
+    cell = cell_of(".subckt cell mem on=1\nC1 mem 0 1u\nB1 mem 0 I=on&&v(mem)>0.1||on>2?1m:0\n.ends")
+    found = cell.residual(np.array([[0.0, 0.2]]), np.zeros(2))
+    np.testing.assert_allclose(found, [[0.0, 1e-3]])
+
+
+REFUSED = {
+    "no membrane capacitor": (
+        ".subckt cell mem\nR1 mem 0 1k\nC1 a 0 1u\nR2 a mem 1\n.ends",
+        None,
+        "no capacitor at its",
+    ),
+    "a held membrane": (".subckt cell mem\nC1 mem 0 1u\nV1 mem 0 1\n.ends", None, "holds its first port"),
+    "no port": (".subckt cell\nC1 a 0 1u\n.ends", None, "cannot be a membrane"),
+    "a port without a supply": (
+        ".subckt cell mem vdd\nC1 mem 0 1u\nR1 mem vdd 1\n.ends",
+        None,
+        "supply for each port",
+    ),
+    "a waveform of a voltage": (
+        ".subckt cell mem\nC1 mem 0 1u\nV1 a 0\n+ PWL(0 0 1 1)\nR1 a mem 1\n.ends",
+        5,
+        "use DC",
+    ),
+    "a waveform of a current": (".subckt cell mem\nC1 mem 0 1u\nI1 0 mem PULSE(0 1)\n.ends", 4, "use DC"),
+    "time": (".subckt cell mem\nC1 mem 0 1u\nB1 mem 0 I=sin(time)\n.ends", 4, "'time' in an expression"),
+    "zero Ohm": (".subckt cell mem\nC1 mem 0 1u\nR1 mem 0 0\n.ends", 4, "0 Ohm"),
+    "a slip in a node's name": (
+        ".subckt cell mem\nC1 mem 0 1u\nB1 mem 0 I=v(men)\n.ends",
+        4,
+        "no node 'men'",
+    ),
+    "a slip in a source's name": (
+        ".subckt cell mem\nC1 mem 0 1u\nB1 mem 0 I=i(v1)\n.ends",
+        4,
+        "no V source 'v1'",
+    ),
+    "no such subcircuit": (".subckt other mem\nC1 mem 0 1u\n.ends", None, "no .subckt 'cell'"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_cell_that_cannot_be_is_refused(text, line, message):
+    with pytest.raises(UserError) as caught:
+        cell_of(text)
+    assert message in caught.value.message
+    assert (caught.value.file, caught.value.line) == ("neuron.cir", line)

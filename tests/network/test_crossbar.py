@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Crossbars against their closed form, and the reduced network against every resistor in ngspice."""
+
+from dataclasses import replace
+
+import numpy as np
+from small_networks import run_samples, small_network
+
+from spiceprop.engines.ngspice import Simulator
+from spiceprop.netlist import print_circuit, read_text
+from spiceprop.netlist.flatten import flatten
+from spiceprop.network import Crossbar, random_pairs
+from spiceprop.network.text import crossbar_text, resistor_names
+
+
+def test_column_currents_of_resistors_in_ngspice_are_the_closed_form():
+    generator = np.random.default_rng(3)
+    g = random_pairs(7, 4, 1e-6, 1e-4, 3e-5, generator)
+    rows = generator.uniform(-0.2, 0.2, 7)
+    lines = ["* columns"]
+    lines += [f"vrow{i} row1_{i} 0 dc {volts!r}" for i, volts in enumerate(rows.tolist(), 1)]
+    lines += [f"v{sign}{j} c{sign}1_{j} 0 dc 0" for sign in "pm" for j in range(1, 5)]
+    text = "\n".join([*lines, crossbar_text(1, g)])
+    saves = [f"i(v{sign}{j})" for sign in "pm" for j in range(1, 5)]
+    deck = ["*", *print_circuit(flatten(read_text(text))), ".options reltol=1e-9", ".tran 1u 2u", ".end"]
+    simulator = Simulator.shared()
+    simulator.load(deck, saves, 2e-6)
+    measured = simulator.run().values[:, -1].reshape(2, 4)
+    expected = Crossbar(g, 0.5).currents(rows)
+    np.testing.assert_allclose(0.5 * (measured[0] - measured[1]), expected, rtol=1e-9)
+
+
+def test_resistors_are_named_by_row_and_column_in_the_order_of_the_array():
+    g = np.arange(1.0, 13.0).reshape(2, 2, 3)
+    found = {line.split()[0]: float(line.split()[3]) for line in crossbar_text(2, g).splitlines()[1:]}
+    assert list(found) == resistor_names(2, 2, 3)
+    np.testing.assert_allclose(list(found.values()), 1 / g.ravel())
+    assert found["rm2_2_1"] == 1 / g[1, 1, 0]
+
+
+def test_starting_pairs_are_within_the_bounds_and_symmetric_about_the_middle():
+    g = random_pairs(50, 20, 1e-6, 1e-4, 5e-5, np.random.default_rng(0))
+    assert g.min() >= 1e-6
+    assert g.max() <= 1e-4
+    inside = (g > 1e-6).all(axis=0) & (g < 1e-4).all(axis=0)
+    np.testing.assert_allclose(g.sum(axis=0)[inside], 1.01e-4)
+
+
+def test_reduced_and_explicit_crossbars_agree_within_a_microvolt(samples):
+    """Different step sequences cost the most: both are compared on the reduced run's points."""
+    for neuron in ("mif", "mif_firing"):
+        reduced = small_network(neuron, reduced=True, tight=False)
+        explicit = replace(reduced, reduced=False)
+        for one, other in zip(run_samples(reduced, samples), run_samples(explicit, samples), strict=True):
+            assert one.ok
+            assert other.ok
+            np.testing.assert_allclose(one.times, other.times, rtol=1e-9)
+            assert np.abs(one.values - other.values).max() < 1e-6
+
+
+def test_explicit_inputs_are_row_voltages_and_reduced_inputs_neuron_currents(samples):
+    reduced = small_network("mif", reduced=True, tight=False)
+    explicit = replace(reduced, reduced=False)
+    np.testing.assert_allclose(explicit.inputs(samples), 0.2 * samples)
+    weights = reduced.crossbars[0].weights
+    np.testing.assert_allclose(reduced.inputs(samples), 0.2 * samples @ weights)
+    assert len(explicit.program().resistors) == 36
+    assert len(reduced.program().resistors) == 12
