@@ -14,11 +14,17 @@ from spiceprop.network import Crossbar, Network, NeuronSource, Wiring, random_pa
 NETLISTS = Path(__file__).parents[1] / "netlists"
 TIGHT = {"reltol": 1e-9, "vntol": 1e-12, "abstol": 1e-18, "chgtol": 1e-16, "trtol": 1e12}
 
-# mirrors, row reference, window, longest steps: a current of some uA (mif) or some 10 uA (mif_firing) a neuron.
+# Mirrors, row reference, window, longest steps; currents of some uA (mif) or some 10 uA (mif_firing) a neuron.
 # The steps of training are those of experiments/*.toml: fast, sharp thresholds need shorter ones.
 SETTINGS = {
     "mif": {"i_scales": (0.3, 3.0), "row_reference": 0.02, "t_stop": 10e-3, "tight": 1e-5, "training": 5e-4},
-    "mif_firing": {"i_scales": (2.0, 20.0), "row_reference": 0.0, "t_stop": 10e-3, "tight": 5e-6, "training": 1e-5},
+    "mif_firing": {
+        "i_scales": (2.0, 20.0),
+        "row_reference": 0.0,
+        "t_stop": 10e-3,
+        "tight": 5e-6,
+        "training": 1e-5,
+    },
 }
 
 

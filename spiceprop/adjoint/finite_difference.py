@@ -2,8 +2,9 @@
 """Central finite differences that carry their own error: the oracle that every adjoint is tested against.
 
 With step d the central difference is g + c d^2 + noise/d. Two steps, d and d/2, give Richardson's value
-(4 g(d/2) - g(d)) / 3 and, from their difference, an estimate of its error. Take the simulations at tight tolerances with steps set
-by t_max alone (a very large ``trtol``): at ngspice's default tolerances such differences are noise.
+(4 g(d/2) - g(d)) / 3 and, from their difference, an estimate of its error. Take the simulations at tight
+tolerances with steps set by t_max alone (a very large ``trtol``): at ngspice's default tolerances such differences
+are noise.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ class Difference:
 
 
 def central_difference(loss: Callable[[float], float], at: float, relative_step: float = 1e-3) -> Difference:
-    """d loss / d value at ``at``, with steps ``relative_step * |at|`` (``relative_step`` itself at 0) and half of it."""
+    """d loss / d value at ``at`` with the steps ``relative_step * |at|`` (at 0: ``relative_step``) and half of it."""
     step = relative_step * (abs(at) or 1.0)
     wide = (loss(at + step) - loss(at - step)) / (2 * step)
     narrow = (loss(at + step / 2) - loss(at - step / 2)) / step

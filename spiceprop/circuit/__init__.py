@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Device stamps as symbolic expressions, modified nodal analysis, and cells (one ``.subckt``) as equations."""
+"""Device stamps as symbols, modified nodal analysis, and cells (one ``.subckt``) as equations."""
 
 from spiceprop.circuit.cell import Cell
 from spiceprop.circuit.mna import System, cell_system

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A cell: one ``.subckt`` as a system of equations, evaluated for all its instances and time points at once.
 
-Everything that the adjoint needs is derived from `System` by sympy and turned into numpy functions with common
-subexpressions shared: f, df/dx, dq/dx, df/dp, dq/dp. The arguments are arrays of any shape (times, images,
-neurons); the functions work element by element, so a lane's result does not depend on its neighbours.
+Everything that the adjoint needs is derived from `System` by sympy and turned into numpy functions with
+common subexpressions shared: f, df/dx, dq/dx, df/dp, dq/dp. The arguments are arrays of any shape (times,
+images, neurons); the functions work element by element, so a lane's result does not depend on its
+neighbours.
 """
 
 from collections.abc import Callable, Iterable
@@ -53,7 +54,8 @@ class Cell:
         first, *others = circuit.ports or [""]
         if set(others) != set(supplies):
             raise netlist.sources[0].whole_error(
-                f".subckt {name} needs a supply for each port behind the first: ports {' '.join(others) or 'none'}, "
+                f".subckt {name} needs a supply for each port behind the first: ports "
+                f"{' '.join(others) or 'none'}, "
                 f"supplies given {' '.join(supplies) or 'none'} ([network] supplies = {{port = volts}})"
             )
         system = cell_system(circuit, supplies)

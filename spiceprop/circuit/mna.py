@@ -10,8 +10,8 @@ flows. A current counts as positive when it leaves a node.
 
 Two exact reductions keep the system small. A node held by a DC voltage source towards a known node is known:
 it leaves x, its row leaves f, and the source's branch with it (unless F, H or i() ask for that current).
-Charges whose columns of A depend on each other (capacitors side by side) are joined, A q = A' (K q), so that A
-has full column rank and the charge currents follow from f alone: i = -pinv(A) f.
+Charges whose columns of A depend on each other (capacitors side by side) are joined, A q = A' (K q), so that
+A has full column rank and the charge currents follow from f alone: i = -pinv(A) f.
 
 Reference: C.-W. Ho, A. Ruehli, P. Brennan, "The modified nodal approach to network analysis", IEEE TCAS 1975.
 """

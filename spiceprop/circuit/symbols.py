@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Netlist expressions as sympy expressions, with the meaning that ngspice gives them.
 
-The two languages differ in powers (measured with ngspice 39): in a B source ``x^y``, ``x**y`` and ``pow(x,y)``
-are |x|^y and ``pwr`` is sign(x)|x|^y; in a parameter expression ``pow`` is the mathematical power and the others
-are |x|^y. ``exp`` is cut at 1e99 as ngspice cuts it, which also keeps exp(a)/exp(a) finite; its derivative is left
-as ngspice's Newton has it, exp itself.
+The two languages differ in powers (measured with ngspice 39): in a B source ``x^y``, ``x**y`` and
+``pow(x,y)`` are |x|^y and ``pwr`` is sign(x)|x|^y; in a parameter expression ``pow`` is the mathematical
+power and the others are |x|^y. ``exp`` is cut at 1e99 as ngspice cuts it, which also keeps exp(a)/exp(a)
+finite; its derivative is left as ngspice's Newton has it, exp itself.
 """
 
 import functools
@@ -36,7 +36,7 @@ def numeric_limited_exp(x: np.ndarray) -> np.ndarray:
 
 
 class _Joined:
-    """``logical_and.reduce`` and ``logical_or.reduce`` as lambdify writes them, for arrays beside plain numbers."""
+    """``logical_and.reduce`` and ``logical_or.reduce`` as lambdify writes them, for arrays beside numbers."""
 
     def __init__(self, join: Callable):
         self.join = join
@@ -164,7 +164,8 @@ class Translator:
             table = SOURCE_FUNCTIONS if flat else PARAMETER_FUNCTIONS
             if tree.function not in table:
                 raise tree.span.error(
-                    f"function '{tree.function}' cannot be differentiated here; there are {' '.join(sorted(table))}"
+                    f"function '{tree.function}' cannot be differentiated here; there are "
+                    f"{' '.join(sorted(table))}"
                 )
             result = table[tree.function](*map(_as_number, parts))
         else:
@@ -202,7 +203,7 @@ def _operation(operator: str, parts: list[sp.Basic]) -> sp.Basic:
 
 
 class _magnitude(sp.Function):
-    """|x| while a derivative is taken: sympy's own would split log(x) or sqrt(x) into real and imaginary parts."""
+    """|x| while a derivative is taken: sympy's own splits log(x) or sqrt(x) into real and imaginary parts."""
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         return _direction(self.args[0])

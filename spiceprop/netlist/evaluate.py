@@ -66,7 +66,8 @@ def evaluate(value: Value, scope: Scope) -> float:
 
     Raises
     ------
-    UserError: an undefined parameter, one defined by itself, an unknown function or a value outside its domain.
+    UserError: an undefined parameter, one defined by itself, an unknown function or a value outside its
+    domain.
     """
     return _number(value.expression, scope, ())
 

@@ -4,9 +4,9 @@
 Names follow ngspice: node ``b1`` of instance ``xn`` is ``xn.b1``, element ``v1`` in it is ``v.xn.v1``.
 A parameter is looked up in the instance's overrides, the subcircuit's ``.param`` and defaults, then in the
 caller's scope and so on up to the top level, as ngspice does (its symbol tables form a stack of callers).
-An override is evaluated in the caller's scope. ngspice does so too, but takes a name that the subcircuit defines
-as well from the subcircuit's half-filled table: ``p={q}`` for a subcircuit with parameters p and q is refused,
-``p={p}`` means the caller's p in both.
+An override is evaluated in the caller's scope. ngspice does so too, but takes a name that the subcircuit
+defines as well from the subcircuit's half-filled table: ``p={q}`` for a subcircuit with parameters p and q
+is refused, ``p={p}`` means the caller's p in both.
 """
 
 from dataclasses import dataclass, field
@@ -137,7 +137,8 @@ def _open_instance(
     subcircuit, depth = _definition(instance, bodies)
     if len(nodes) != len(subcircuit.ports):
         raise instance.span.error(
-            f"{instance.name} has {len(nodes)} nodes, but .subckt {subcircuit.name} has {len(subcircuit.ports)} "
+            f"{instance.name} has {len(nodes)} nodes, but .subckt {subcircuit.name} has "
+            f"{len(subcircuit.ports)} "
             f"({' '.join(subcircuit.ports)})"
         )
     unknown = [name for name in instance.parameters if name not in subcircuit.defaults]
@@ -178,7 +179,8 @@ def _check_overrides(instance: Instance, subcircuit: Subcircuit) -> None:
         for tree in walk(value.expression):
             if isinstance(tree, Name) and tree.name in own and tree.name != name:
                 raise tree.span.error(
-                    f"{name}={value.span.text}: .subckt {subcircuit.name} has a parameter '{tree.name}' too, and ngspice "
+                    f"{name}={value.span.text}: .subckt {subcircuit.name} has a parameter "
+                    f"'{tree.name}' too, and ngspice "
                     "would take that one: rename the caller's"
                 )
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SPICE numbers: a decimal, then a scale suffix, then unit letters that mean nothing.
 
-``10uF`` is 1e-5, ``1meg`` is 1e6, ``1m`` and ``1M`` are 1e-3, ``5V`` is 5, ``1F`` is 1e-15. Case does not matter.
+``10uF`` is 1e-5, ``1meg`` is 1e6, ``1m`` and ``1M`` are 1e-3, ``5V`` is 5, ``1F`` is
+1e-15. Case does not matter.
 """
 
 import math
@@ -31,15 +32,15 @@ def match_number(text: str, start: int) -> tuple[float, int] | None:
 
 
 def objection(text: str, *, parameter: bool) -> str | None:
-    """Why the number that begins ``text`` is refused, or None: its suffix has no one meaning, or it is too large."""
+    """Why the number at the start of ``text`` is refused: an ambiguous suffix or too large; else None."""
     found = match_number(text, 0)
     word = LETTERS.match(text, NUMBER.match(text).end()).group().lower()
     if not math.isfinite(found[0]):
         return f"{text} is too large for a number"
     if word.startswith("a"):
-        return f"the suffix of {text} is 1 in some versions of ngspice and 1e-18 in others: leave it out or write e-18"
+        return f"the suffix of {text} is 1 or 1e-18, as the version of ngspice has it: omit it or write e-18"
     if parameter and word.startswith("mil"):
-        return f"the suffix of {text} is 1e-3 to ngspice in a parameter and 25.4e-6 elsewhere: write e-3 or 25.4e-6"
+        return f"the suffix of {text} is 1e-3 in a parameter and 25.4e-6 elsewhere: write e-3 or 25.4e-6"
     return None
 
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SPICE text to a `Netlist`; what the reader does not know it refuses with file and line.
 
-A file is cut into logical lines (`source`), a logical line into words (`words`), and the first word decides what
-reads the rest: one of the functions of `elements`, or the method of `Reader` named like the command. Expressions
-are read by `ExpressionReader` from the same characters, so every value keeps its place in the text.
+A file is cut into logical lines (`source`), a logical line into words (`words`), and the first word decides
+what reads the rest: one of the functions of `elements`, or the method of `Reader` named like the command.
+Expressions are read by `ExpressionReader` from the same characters, so every value keeps its place in the
+text.
 """
 
 import re
@@ -78,7 +79,8 @@ class Reader:
             method(words)
         elif name not in TOLERATED:
             raise words.line.error(
-                f"'{name}' is not supported; allowed are .param .subckt .ends .include .ic .options .tran .save "
+                f"'{name}' is not supported; allowed are .param .subckt .ends .include .ic .options "
+                f".tran .save "
                 ".end, and .print .plot .probe, which are skipped"
             )
 
@@ -87,7 +89,8 @@ class Reader:
         for name in found:
             if self.open and name in self.open[-1].defaults:
                 raise words.line.error(
-                    f"'{name}' is already a parameter of .subckt {self.open[-1].name}, and ngspice would let this "
+                    f"'{name}' is already a parameter of .subckt {self.open[-1].name}, and ngspice "
+                    f"would let this "
                     ".param win over every instance: give it another name"
                 )
         self.body.parameters |= found

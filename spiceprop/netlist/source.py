@@ -42,7 +42,7 @@ class Source:
         return line, offset - self._line_starts[line - 1] + 1
 
     def edit(self, span: "Span", text: str) -> None:
-        """Put ``text`` where the span is; a blank keeps it apart from a neighbour that a brace kept apart before."""
+        """Put ``text`` where the span is; a blank replaces a brace that kept it from its neighbour."""
         before, after = self.text[: span.start][-1:], self.text[span.end :][:1]
         lead = " " if before and before not in " \t\n=(,+" else ""
         trail = "" if not after or after in " \t\r\n),;" else " "
@@ -116,7 +116,7 @@ class LogicalLine:
 
 
 def physical_lines(text: str) -> list[str]:
-    """The lines with their ends. Only a line feed ends one, as in ngspice: bytes such as 0x85 occur inside UTF-8."""
+    """The lines with their ends. Only a line feed ends one, as in ngspice: 0x85 occurs inside UTF-8."""
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The statements of a netlist as data. Names are lower case; every node knows its place in the text (`Span`)."""
+"""The statements of a netlist as data. Names are lower case; every node knows its place (`Span`)."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

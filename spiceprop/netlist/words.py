@@ -3,7 +3,8 @@
 
 import re
 
-from spiceprop.netlist.expression import RESERVED, ExpressionReader, Number
+from spiceprop.netlist.expression import RESERVED, Number
+from spiceprop.netlist.expression_reader import ExpressionReader
 from spiceprop.netlist.numbers import match_number, objection
 from spiceprop.netlist.source import LogicalLine
 from spiceprop.netlist.tree import Value

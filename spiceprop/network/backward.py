@@ -51,7 +51,11 @@ class Backward:
 
 
 def forward(
-    network: Network, currents: np.ndarray, trajectories: list[Trajectory], labels: np.ndarray, readout: Readout
+    network: Network,
+    currents: np.ndarray,
+    trajectories: list[Trajectory],
+    labels: np.ndarray,
+    readout: Readout,
 ) -> Forward:
     """Arrange trajectories as arrays and read them out.
 

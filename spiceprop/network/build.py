@@ -15,14 +15,15 @@ from spiceprop.network.text import NeuronSource, Wiring
 def build_network(experiment: Experiment) -> Network:
     """The network as it stands before training."""
     section, simulation = experiment.network, experiment.simulation
-    netlist = read_netlist(experiment.neuron_file)
+    source = NeuronSource(read_netlist(experiment.neuron_file), experiment.neuron_subcircuit)
+    source.check()
     scales, spreads = section.per_crossbar("i_scale"), section.per_crossbar("spread")
     generator = np.random.default_rng(experiment.training.seed)
     sizes = zip(section.layers, section.layers[1:], scales, spreads, strict=False)
     return Network(
         wiring=Wiring(section.layers, scales, section.row_gain, section.row_reference, section.supplies),
-        source=NeuronSource(netlist, experiment.neuron_subcircuit),
-        cell=Cell.from_netlist(netlist, experiment.neuron_subcircuit, section.supplies),
+        source=source,
+        cell=Cell.from_netlist(source.netlist, experiment.neuron_subcircuit, section.supplies),
         crossbars=tuple(
             Crossbar(random_pairs(rows, columns, section.g_min, section.g_max, spread, generator), scale)
             for rows, columns, scale, spread in sizes

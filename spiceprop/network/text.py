@@ -48,14 +48,31 @@ class NeuronSource:
             if include.span.source is main
         ]
         body = self.netlist.body
-        for value in body.parameters.values():
-            if value.span.source is main:
-                name = next(name for name, other in body.parameters.items() if other is value)
-                wanted.append(f".param {name}={main.render_range(value.span.start, value.span.end)}")
-        for subcircuit in body.subcircuits.values():
-            if subcircuit.span.source is main:
-                wanted.append(main.render_range(subcircuit.span.start, subcircuit.end))
+        wanted += [
+            f".param {name}={main.render_range(value.span.start, value.span.end)}"
+            for name, value in body.parameters.items()
+            if value.span.source is main
+        ]
+        wanted += [
+            main.render_range(subcircuit.span.start, subcircuit.end)
+            for subcircuit in body.subcircuits.values()
+            if subcircuit.span.source is main
+        ]
         return "\n".join(wanted)
+
+    def check(self) -> None:
+        """Refuse elements at the top level of an included file: the network would hold them too.
+
+        Raises
+        ------
+        UserError: with the element's file and line.
+        """
+        for element in self.netlist.body.elements:
+            if element.span.source is not self.netlist.sources[0]:
+                raise element.span.error(
+                    f"'{element.name}' stands outside a .subckt in an included file: a neuron's libraries may hold "
+                    "definitions only. Move it into the main file, which is read for its definitions"
+                )
 
 
 @dataclass(frozen=True)
@@ -88,9 +105,7 @@ def crossbar_text(layer: int, g: np.ndarray) -> str:
 
 def resistor_names(layer: int, rows: int, columns: int) -> list[str]:
     """Names of a crossbar's resistors in the order of ``g.ravel()``."""
-    return [
-        f"r{sign}{layer}_{i}_{j}" for sign in "pm" for i in range(1, rows + 1) for j in range(1, columns + 1)
-    ]
+    return [f"r{sign}{layer}_{i}_{j}" for sign in "pm" for i in range(1, rows + 1) for j in range(1, columns + 1)]
 
 
 def input_names(wiring: Wiring, *, reduced: bool) -> list[str]:
@@ -124,7 +139,11 @@ def network_text(
     what they are called.
     """
     value = [format_number(number) for number in inputs]
-    lines = [f"* spiceprop network {'-'.join(map(str, wiring.layers))} of {source.subcircuit}", "", source.definitions()]
+    lines = [
+        f"* spiceprop network {'-'.join(map(str, wiring.layers))} of {source.subcircuit}",
+        "",
+        source.definitions(),
+    ]
     lines += ["", f"* inputs: {sample}"]
     if reduced:
         lines += [f"iin1_{j} 0 n1_{j} dc {current}" for j, current in enumerate(value, 1)]
@@ -133,7 +152,10 @@ def network_text(
     for port, volts in wiring.supplies.items():
         lines.append(f"vsupply_{port} supply_{port} 0 dc {format_number(volts)}")
     for layer in range(1, len(wiring.layers)):
-        lines += ["", *_layer_lines(wiring, source.subcircuit, layer, with_crossbar=not (reduced and layer == 1))]
+        lines += [
+            "",
+            *_layer_lines(wiring, source.subcircuit, layer, with_crossbar=not (reduced and layer == 1)),
+        ]
     lines += ["", *analysis, *save_lines(saves), f".print tran {saves[-1]}", ".end"]
     return "\n".join(lines) + "\n"
 

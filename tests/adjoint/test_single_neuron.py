@@ -50,7 +50,10 @@ def gradient(name: str, transient: Transient) -> tuple[dict[str, float], np.ndar
     by_state[0, :-1, 0, 0] += width
     adjoint = cell_adjoint(array, steps, by_state)
     values = parameter_gradient(array, adjoint, by_state)
-    return {"input": adjoint.by_input.sum(), **dict(zip(cell.parameter_names, values, strict=True))}, steps.theta
+    return {
+        "input": adjoint.by_input.sum(),
+        **dict(zip(cell.parameter_names, values, strict=True)),
+    }, steps.theta
 
 
 def difference(name: str, transient: Transient, parameter: str):

@@ -16,7 +16,8 @@ OPTIONS = {"reltol": 1e-10, "vntol": 1e-13, "abstol": 1e-19, "chgtol": 1e-18, "t
 CELLS = {
     "R and C": ".subckt cell mem r=2k c=1u v0=0.1\nR1 mem 0 {r}\nC1 mem 0 {c} ic={v0}\n.ends",
     "parallel, floating and towards a held node": (
-        ".subckt cell mem c=1u v0=50m e=0.3\nC1 mem 0 {c} ic={v0}\nC2 0 mem {2*c} ic={-v0}\nC3 mem b {c} ic={v0}\n"
+        ".subckt cell mem c=1u v0=50m e=0.3\nC1 mem 0 {c} ic={v0}\nC2 0 mem {2*c} ic={-v0}\nC3 mem b "
+        "{c} ic={v0}\n"
         "C4 b 0 {3*c}\nV1 h 0 {e}\nC5 mem h {c} ic={v0-e}\nC6 h 0 1u\nR1 b 0 1k\nR2 mem h 3k\n.ends"
     ),
     "a loop of capacitors": (
@@ -33,7 +34,8 @@ CELLS = {
     "behavioural I and V with a state of their own": (
         ".subckt cell mem k=2 tau=0.5m von=20m v0=5m\nC1 mem 0 1u ic={v0}\n"
         "Bx 0 x I=1/(1+exp((von-v(mem))/5m))-v(x)\nCx x 0 {tau} ic=0.3\n"
-        "Bv y 0 V=k*v(mem)^2+uramp(v(x,mem))\nRy y mem 2k\nB2 mem 0 I=1m*pwr(v(mem),1.5)*v(x)\nR1 mem 0 1k\n.ends"
+        "Bv y 0 V=k*v(mem)^2+uramp(v(x,mem))\nRy y mem 2k\nB2 mem 0 I=1m*pwr(v(mem),1.5)*v(x)\nR1 "
+        "mem 0 1k\n.ends"
     ),
     "derived parameters and a nested subcircuit": (
         ".subckt part a b g=1m c=1u\nB1 a b I=v(a,b)*g\nC1 a b {c}\n.ends\n"
@@ -48,7 +50,7 @@ def cell_of(text: str, **supplies: float) -> Cell:
 
 
 def trajectory(text: str):
-    """x (unknowns, points) with t = 0 in front, the input current, and the times, of one instance in ngspice."""
+    """x (unknowns, points) with t = 0 in front, the input current, and the times, of an instance."""
     cell = cell_of(text)
     netlist = read_text(f"* t\n{text}\nIin 0 mem 0 PWL(0 20u 1m 60u 2m -30u)\nxn mem cell\n")
     saves = []

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """B sources have the value, and the slope, that ngspice gives them.
 
-One transient of ngspice per range of x drives all sources of that range: at every saved point each one is evaluated
-at x, x + h and x - h, so that the slope's reference is a central difference of ngspice's own values.
+One transient of ngspice per range of x drives all sources of that range: at every saved point each one is
+evaluated at x, x + h and x - h, so that the slope's reference is a central difference of ngspice's own
+values.
 """
 
 import numpy as np
@@ -12,26 +13,35 @@ import sympy as sp
 from spiceprop.circuit.symbols import NUMERIC, SOURCE_FUNCTIONS, Translator, differentiate
 from spiceprop.engines.ngspice import Simulator
 from spiceprop.errors import UserError
-from spiceprop.netlist import flatten, read_text
 from spiceprop.netlist import expression as language
+from spiceprop.netlist import flatten, read_text
 
 H = 1e-5
 Y = 0.7
 KINKS = (0.0, Y, -Y, 1.0)
 
-SIGNED = (
-    "x^3 x**3 x^2 x^1 x**2.5 x^y pow(x,3) pow(x,2) pow(x,y) pow(x,1) pwr(x,3) pwr(x,2) pwr(x,1.5) pwr(x,1) 2^x 2^-x "
-    "-x^2 -x^3 3*-x^2 3--x^2 (-x)^3 2^x^2 x^2*3-1 abs(x) abs(x)^1.5 atan(x) asinh(x) cos(x) cosh(x) exp(x) sin(x) "
-    "sinh(x) tanh(x) tan(x/2) sgn(x) u(x) u(x)*x^2 uramp(x) uramp(x)^2 max(x,y) min(x,y) max(x,-y) x>y x<y x>=y x<=y "
+_SIGNED = (
+    "x^3 x**3 x^2 x^1 x**2.5 x^y pow(x,3) pow(x,2) pow(x,y) pow(x,1) pwr(x,3) pwr(x,2) pwr(x,1.5) "
+    "pwr(x,1) 2^x 2^-x "
+    "-x^2 -x^3 3*-x^2 3--x^2 (-x)^3 2^x^2 x^2*3-1 abs(x) abs(x)^1.5 atan(x) asinh(x) cos(x) cosh(x) "
+    "exp(x) sin(x) "
+    "sinh(x) tanh(x) tan(x/2) sgn(x) u(x) u(x)*x^2 uramp(x) uramp(x)^2 max(x,y) min(x,y) max(x,-y) "
+    "x>y x<y x>=y x<=y "
     "x==y x!=y !x !(x>0) (x>0)*3+(x<y) -(x>0)*x x>0&&x<y x<0||x>y x&&y x?2:3 x>0?x^2:-x x>0?x>y?x:2*x:3*x "
-    "x>y?1:x>0?x:x^2 (x>0)==(x<y) 1/(1+exp((x-y)/0.015)) 1/(1+exp(1e4*(y-x))) exp(-(x^2)) x/(1+x^2) x-y-1 x/2/4 "
-    "x*1k+1m -x*-2 +x*+2 x*1mil sgn(x)*x pwr(x,3)*x abs(exp(x)-1) (exp(x)-1)^3 sgn(exp(x)-1)*exp(x) x>0?log(x*x+1):0 "
-    "log(x^2+1e-12) sqrt(x^2+1) atanh(tanh(x)) acos(tanh(x)) k*x {k}*x {k*x} k^3*x pow(k,3)*x pwr(k,3)*x x^k*x^4 "
+    "x>y?1:x>0?x:x^2 (x>0)==(x<y) 1/(1+exp((x-y)/0.015)) 1/(1+exp(1e4*(y-x))) exp(-(x^2)) x/(1+x^2) "
+    "x-y-1 x/2/4 "
+    "x*1k+1m -x*-2 +x*+2 x*1mil sgn(x)*x pwr(x,3)*x abs(exp(x)-1) (exp(x)-1)^3 sgn(exp(x)-1)*exp(x) "
+    "x>0?log(x*x+1):0 "
+    "log(x^2+1e-12) sqrt(x^2+1) atanh(tanh(x)) acos(tanh(x)) k*x {k}*x {k*x} k^3*x pow(k,3)*x "
+    "pwr(k,3)*x x^k*x^4 "
     "exp(300*x)/(1+exp(300*x))"
-).split()
-POSITIVE = "log(x) ln(x) log10(x) log(1e-20*x) log(1e-300*x) sqrt(x) x^0.5 pow(x,-1.5) pwr(x,-1) 1/x x^-2 abs(log(x))"
-POSITIVE = f"{POSITIVE} log(x)^3 sqrt(x)^3 sgn(log(x))*x max(log(x),0) acosh(x+1) pow(x,x) y^x x^y".split()
-UNIT = "acos(x) asin(x) atanh(x) abs(asin(x)) pow(acos(x),1.5)".split()
+)
+SIGNED = _SIGNED.split()
+_POSITIVE = "log(x) ln(x) log10(x) log(1e-20*x) log(1e-300*x) sqrt(x) x^0.5 pow(x,-1.5) pwr(x,-1) 1/x x^-2"
+_POSITIVE += " abs(log(x)) log(x)^3 sqrt(x)^3 sgn(log(x))*x max(log(x),0) acosh(x+1) pow(x,x) y^x x^y"
+POSITIVE = _POSITIVE.split()
+_UNIT = "acos(x) asin(x) atanh(x) abs(asin(x)) pow(acos(x),1.5)"
+UNIT = _UNIT.split()
 RANGES = {"signed": (SIGNED, -2.3, 2.7), "positive": (POSITIVE, 0.01, 3.0), "unit": (UNIT, -0.95, 0.95)}
 
 

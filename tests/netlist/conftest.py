@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def ngspice(tmp_path):
-    """Run text or a file by ``ngspice -b`` with a HOME of its own; the values that ``print`` shows, by name."""
+    """Run text or a file by ``ngspice -b`` with a HOME of its own; what ``print`` shows, by name."""
 
     def run(deck, folder=None) -> dict[str, float]:
         (folder or tmp_path).joinpath("oracle.cir").write_text(deck)

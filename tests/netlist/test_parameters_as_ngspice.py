@@ -9,16 +9,24 @@ from spiceprop.netlist.evaluate import FUNCTIONS
 from spiceprop.netlist.expression import PARAMETER_FUNCTIONS
 from spiceprop.netlist.flatten import Scope
 
-EXPRESSIONS = (
-    "-2^2 2^-2 2^3^2 2**3**2 -2**2 (-2)^3 (-2)**3 (-2)^0.5 pow(-2,3) pow(2,-3) pow(0,0) pwr(-2,3) pwr(-2,2) pwr(2,0.5) "
-    "pwr(-8,1/3) sgn(-3) sgn(0) sgn(2) log(10) ln(10) log10(100) log(1e-300) exp(-800) exp(300) min(1,2) max(1,2) "
-    "min(-1,-2) max(-z,1) 1-2-3 8/2/2 2*3^2 -2*3 2*-3 2/-4 2--3 2+-3 -(-2) --2 -z -z^2 -z^-2 -2^-2 -(z)^2 -sqrt(z)^2 "
-    "2^-3^2 z^-1*3 (z)^-1 2^(-z) 3*(-z) !0 !1 !2 !z !!z -!z 3*!z !(-1) 1?2:3 0?2:3 1>2 1<2 2>=2 2<=2 1==1 1!=1 1&&0 "
-    "1&&2 0||2 1||0&&0 1==1&&2 1<2==1 2>1==1 1<2<3 1<2?5:6 1>2?5:0?7:8 1?(0?3:4):5 1?-2:3 1+1?2:3 5-3-1 2-3*4/2 "
-    "1+2*3 (1+2)*3 abs(-2) abs(-2)^2 acos(0.5) asin(0.5) atan(2) acosh(2) asinh(2) atanh(0.5) cos(2) cosh(2) exp(2) "
-    "sin(2) sinh(2) sqrt(2) tan(2) tanh(2) 0^0 0^2 1meg 1Meg 1MEG 1megohm 1m 1M 1mF 1u 1n 1p 1f 1F 1t 1g 1G 1k 1kohm "
+_EXPRESSIONS = (
+    "-2^2 2^-2 2^3^2 2**3**2 -2**2 (-2)^3 (-2)**3 (-2)^0.5 pow(-2,3) pow(2,-3) pow(0,0) pwr(-2,3) "
+    "pwr(-2,2) pwr(2,0.5) "
+    "pwr(-8,1/3) sgn(-3) sgn(0) sgn(2) log(10) ln(10) log10(100) log(1e-300) exp(-800) exp(300) "
+    "min(1,2) max(1,2) "
+    "min(-1,-2) max(-z,1) 1-2-3 8/2/2 2*3^2 -2*3 2*-3 2/-4 2--3 2+-3 -(-2) --2 -z -z^2 -z^-2 -2^-2 "
+    "-(z)^2 -sqrt(z)^2 "
+    "2^-3^2 z^-1*3 (z)^-1 2^(-z) 3*(-z) !0 !1 !2 !z !!z -!z 3*!z !(-1) 1?2:3 0?2:3 1>2 1<2 2>=2 2<=2 "
+    "1==1 1!=1 1&&0 "
+    "1&&2 0||2 1||0&&0 1==1&&2 1<2==1 2>1==1 1<2<3 1<2?5:6 1>2?5:0?7:8 1?(0?3:4):5 1?-2:3 1+1?2:3 "
+    "5-3-1 2-3*4/2 "
+    "1+2*3 (1+2)*3 abs(-2) abs(-2)^2 acos(0.5) asin(0.5) atan(2) acosh(2) asinh(2) atanh(0.5) cos(2) "
+    "cosh(2) exp(2) "
+    "sin(2) sinh(2) sqrt(2) tan(2) tanh(2) 0^0 0^2 1meg 1Meg 1MEG 1megohm 1m 1M 1mF 1u 1n 1p 1f 1F "
+    "1t 1g 1G 1k 1kohm "
     "1kk 5v 5V 1x 1ma 1e3 1e-3k 1.5e3k 1E3 10uF .5 5. 1e+3 1e+2u 2mA"
-).split()
+)
+EXPRESSIONS = _EXPRESSIONS.split()
 
 SILENTLY_DIFFERENT = [
     "3*-2^2",
@@ -89,7 +97,8 @@ def test_what_is_refused_as_an_error_is_an_error_to_ngspice_too(operating_point)
         assert operating_point(f".param z=2\nv1 a 0 {{{text}}}", ["a"]) == [None], text
 
 
-NUMBERS = "1mil 2mils 1Meg 1x 1f 1F 5V 1e-3k 1kk +3 1e+2u 2mA -3 1.5kohm .5 5.".split()
+_NUMBERS = "1mil 2mils 1Meg 1x 1f 1F 5V 1e-3k 1kk +3 1e+2u 2mA -3 1.5kohm .5 5."
+NUMBERS = _NUMBERS.split()
 
 
 def test_a_plain_number_has_the_value_that_ngspice_gives_it(operating_point):
@@ -100,8 +109,12 @@ def test_a_plain_number_has_the_value_that_ngspice_gives_it(operating_point):
 
 
 SCOPES = {
-    "the caller's default is visible": ".subckt in a\nv1 a 0 {q}\n.ends\n.subckt o a q=5\nx1 a in\n.ends\nx1 a o",
-    "the caller's .param is visible": ".subckt in a\nv1 a 0 {q}\n.ends\n.subckt o a\n.param q=5\nx1 a in\n.ends\nx1 a o",
+    "the caller's default is visible": (
+        ".subckt in a\nv1 a 0 {q}\n.ends\n.subckt o a q=5\nx1 a in\n.ends\nx1 a o"
+    ),
+    "the caller's .param is visible": (
+        ".subckt in a\nv1 a 0 {q}\n.ends\n.subckt o a\n.param q=5\nx1 a in\n.ends\nx1 a o"
+    ),
     "the caller's override is visible and hides the global": (
         ".param q=1\n.subckt in a\nv1 a 0 {q}\n.ends\n.subckt o a q=5\nx1 a in\n.ends\nx1 a o q=7"
     ),
@@ -119,14 +132,15 @@ SCOPES = {
     "params: in both places": ".subckt s a params: q=5\nv1 a 0 {q}\n.ends\nx1 a s params: q=6",
     "a default uses another one": ".subckt s a p=1 q={p*2}\nv1 a 0 {q}\n.ends\nx1 a s p=4",
     "a default uses a later one": ".subckt s a q={p*2} p=1\nv1 a 0 {q}\n.ends\nx1 a s p=4",
-    "a .param inside uses the override": ".subckt s a q=2\n.param r={t*3} t={q}\nv1 a 0 {r}\n.ends\nx1 a s q=4",
+    "a .param inside uses the override": ".subckt s a q=2\n.param r=3*t t={q}\nv1 a 0 {r}\n.ends\nx1 a s q=4",
     "a global is used before it is set": "v1 a 0 {r}\n.param r={t*3}\n.param t=2",
     "the last .param of a name counts": ".param r=1\n.param s={r+1}\n.param r=5\nv1 a 0 {s}",
     "a definition inside a subcircuit": (
         ".subckt o a q=5\n.subckt in a\nv1 a 0 {q}\n.ends\nx1 a in\n.ends\nx1 a o q=2"
     ),
     "the inner definition counts inside": (
-        ".subckt in a\nv1 a 0 1\n.ends\n.subckt o a\n.subckt in a\nv1 a 0 2\n.ends\nx1 a in\n.ends\nx1 a o\nx2 b in"
+        ".subckt in a\nv1 a 0 1\n.ends\n.subckt o a\n.subckt in a\nv1 a 0 2\n.ends\nx1 a "
+        "in\n.ends\nx1 a o\nx2 b in"
     ),
     "an instance before its definition": "x1 a s\n.subckt s a\nv1 a 0 3\n.ends",
     "upper case": ".SUBCKT S A Q=5\nV1 A GND {Q}\n.ENDS\nX1 a s q=6",
@@ -135,7 +149,7 @@ SCOPES = {
         ".subckt t a\nv1 b 0 2\nr1 b 0 1\nb1 a 0 v=i(v1)*3\n.ends\n.subckt s a\nx1 a t\n.ends\nx1 a s"
     ),
     "braces around the whole of a B source": ".param k=3\nv1 b 0 2\nb1 a 0 v={v(b)*k+1}",
-    "powers of a parameter in a B source": ".param k=-2\nv1 b 0 2\nb1 a 0 v=pow(k,3)+k^3*10+100*pwr(k,3)-{k}^2+2^{k}",
+    "powers of a parameter in a B source": ".param k=-2\nb1 a 0 v=pow(k,3)+k^3*10+100*pwr(k,3)-{k}^2+2^{k}",
     "braces of one name or call in a B source": ".param k=-2\nv1 b 0 2\nb1 a 0 v={k}*{pow(k,3)}*-{(k-1)}",
 }
 

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Trained conductances in the netlist's text: what plain ngspice makes of it, and what stays the designer's."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_networks import NETLISTS, run_samples, small_network
+
+from spiceprop.netlist import read_netlist
+from spiceprop.network.text import Sample, crossbar_text
+from spiceprop.network.writeback import NetlistFolder
+from spiceprop.simulate import simulate
+
+BEFORE, AFTER = np.array([0.9, 0.1, 0.6, 0.4]), np.array([0.3, 0.7, 0.2, 0.5])
+
+
+def read_raw(path: Path) -> dict[str, np.ndarray]:
+    """Vectors of a binary raw file by name."""
+    head, _, body = path.read_bytes().partition(b"Binary:\n")
+    lines = head.decode().splitlines()
+    names = [line.split()[1] for line in lines[lines.index("Variables:") + 1 :]]
+    return dict(zip(names, np.frombuffer(body).reshape(-1, len(names)).T, strict=True))
+
+
+def plain_ngspice(netlist: Path) -> dict[str, np.ndarray]:
+    """The netlist in ``ngspice -b``, as its user would run it."""
+    raw = netlist.with_suffix(".raw")
+    done = subprocess.run(
+        ["ngspice", "-b", "-r", raw.name, netlist.name],
+        cwd=netlist.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert raw.exists(), done.stdout + done.stderr
+    return read_raw(raw)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A network folder whose conductances and inputs were changed after it was first written."""
+    network = small_network("mif", reduced=True, tight=False)
+    written = NetlistFolder(tmp_path / "run", network, Sample(BEFORE, "first"))
+    generator = np.random.default_rng(11)
+    conductances = [generator.uniform(1e-6, 1e-4, bar.g.shape) for bar in network.crossbars]
+    written.update(conductances, Sample(AFTER, "second"))
+    return tmp_path / "run", network.with_conductances(conductances)
+
+
+def test_plain_ngspice_gives_the_waveforms_of_simulate_and_of_training(folder):
+    path, network = folder
+    plain = plain_ngspice(path / "netlist.cir")
+    simulated = simulate(read_netlist(path / "netlist.cir"))
+    trained = run_samples(network, AFTER[None])[0]
+    outputs = [f"v(n2_{j})" for j in (1, 2)]
+    for name in outputs:
+        np.testing.assert_allclose(plain["time"], simulated.times, rtol=1e-9)
+        assert np.abs(plain[name] - simulated[name]).max() < 1e-6
+        np.testing.assert_allclose(plain["time"], trained.times, rtol=1e-9)
+        assert np.abs(plain[name] - trained[name]).max() < 1e-6
+    assert np.ptp(plain[outputs[0]]) > 0.01, "the neuron moves"
+
+
+def test_an_update_changes_the_characters_of_values_and_nothing_else(folder):
+    path, network = folder
+    for layer, crossbar in enumerate(network.crossbars, start=1):
+        assert (path / f"crossbar_{layer}.inc").read_text() == crossbar_text(layer, crossbar.g)
+
+
+@pytest.mark.parametrize("neuron", ["mif", "mif_firing"])
+def test_the_designers_netlists_run_in_plain_ngspice(neuron, tmp_path):
+    for place in ("netlists", "models"):
+        (tmp_path / place).mkdir()
+        for file in (NETLISTS.parent / place).iterdir():
+            (tmp_path / place / file.name).write_bytes(file.read_bytes())
+    path = tmp_path / "netlists" / f"{neuron}.cir"
+    plain, simulated = plain_ngspice(path), simulate(read_netlist(path))
+    np.testing.assert_allclose(plain["time"], simulated.times, rtol=1e-9)
+    for name in simulated.names:
+        assert np.abs(plain[name] - simulated[name]).max() < 1e-9
+
+
+def test_comments_and_layout_of_the_designer_survive(tmp_path):
+    designers = tmp_path / "netlists" / "mif.cir"
+    designers.parent.mkdir()
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "metastable_switch.lib").write_bytes(
+        (NETLISTS.parent / "models" / "metastable_switch.lib").read_bytes()
+    )
+    text = (NETLISTS / "mif.cir").read_text()
+    odd = "*  ~~ my   membrane ~~\nCmem   mem\n*between\n+ 0     {c}\tic={v0}   ; do not touch"
+    assert "Cmem mem 0 {c} ic={v0}" in text
+    text = text.replace("Cmem mem 0 {c} ic={v0}", odd)
+    designers.write_text(text)
+    network = small_network("mif", reduced=True, tight=False, path=designers)
+    written = NetlistFolder(tmp_path / "run", network, Sample(BEFORE, "first"))
+    written.update([bar.g * 0.5 + 1e-6 for bar in network.crossbars], Sample(AFTER, "second"))
+    assert (tmp_path / "run" / "designer" / "netlists" / "mif.cir").read_text() == text
+    assert odd in (tmp_path / "run" / "netlist.cir").read_text()
+    assert plain_ngspice(tmp_path / "run" / "netlist.cir")["v(n2_1)"].size > 20
