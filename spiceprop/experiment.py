@@ -9,11 +9,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from spiceprop.engines import TRAINING_OPTIONS
+from spiceprop.engines.deck import OPTIONS
 from spiceprop.errors import UserError
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Data(Section):
@@ -47,7 +48,7 @@ class NetworkSection(Section):
     def _consistent(self) -> "NetworkSection":
         if self.g_min >= self.g_max:
             raise ValueError(f"g_min = {self.g_min} must be below g_max = {self.g_max}")
-        if ":" not in self.neuron:
+        if not all(self.neuron.rpartition(":")):
             raise ValueError('neuron is "FILE.cir:SUBCKT"')
         for key in ("i_scale", "spread"):
             value = getattr(self, key)
@@ -68,6 +69,13 @@ class Simulation(Section):
     t_max: PositiveFloat | None = None
     options: dict[str, float] = {}
 
+    @model_validator(mode="after")
+    def _known_options(self) -> "Simulation":
+        unknown = [name for name in self.options if name not in OPTIONS]
+        if unknown:
+            raise ValueError(f"option '{unknown[0]}' is not supported; allowed are {' '.join(sorted(OPTIONS))}")
+        return self
+
     def all_options(self) -> dict[str, float | None]:
         return {**TRAINING_OPTIONS, **self.options}
 
@@ -83,16 +91,19 @@ class Training(Section):
     rate: PositiveFloat
     clip: PositiveFloat = 1.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
 
 
 class Run(Section):
-    """``workers`` 0 is one for each core; ``time_limit`` is seconds for one image."""
+    """``workers`` 0 is one for each core; ``time_limit`` is seconds for one image.
+
+    ``checkpoints`` at most are kept, the one before the first update not counted.
+    """
 
     workers: Annotated[int, Field(ge=0)] = 0
     time_limit: PositiveFloat = 60.0
     save_samples: Annotated[int, Field(ge=0, le=20)] = 5
-    checkpoints: Annotated[int, Field(ge=1, le=50)] = 20
+    checkpoints: Annotated[int, Field(ge=1, le=49)] = 20
 
 
 class Experiment(Section):
@@ -130,27 +141,37 @@ def load_experiment(path: Path | str, settings: list[str] | None = None) -> Expe
         raise UserError(f"cannot read the experiment: {error.strerror}", file=str(path)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"not a TOML file: {error}", file=str(path)) from error
-    for setting in settings or []:
-        _apply(found, setting)
+    given = [_apply(found, setting) for setting in settings or []]
+    own = {"name", "folder"} & found.keys()
+    if own:
+        raise UserError(f"the key '{min(own)}' is set by spiceprop", file=str(path))
     try:
         return Experiment(name=path.stem, folder=path.resolve().parent, **found)
     except ValidationError as error:
-        raise UserError(_explain(error), file=str(path), line=_line_of(text, error)) from error
-    except TypeError as error:
-        raise UserError("the keys 'name' and 'folder' are set by spiceprop", file=str(path)) from error
+        place = [part for part in error.errors()[0]["loc"] if isinstance(part, str)]
+        setting = next((words for words in reversed(given) if place[: len(words)] == words), None)
+        if setting:
+            raise UserError(f"--set {'.'.join(setting)}: {_explain(error)}") from error
+        raise UserError(_explain(error), file=str(path), line=_line_of(text, place)) from error
 
 
-def _apply(found: dict, setting: str) -> None:
-    """Set ``section.key=value``; a value that is no TOML is taken as a string."""
+def _apply(found: dict, setting: str) -> list[str]:
+    """Set ``section.key=value`` and return the key's words; a value that is no TOML is taken as a string."""
     place, equals, value = setting.partition("=")
-    section, dot, key = place.strip().partition(".")
-    if not (equals and dot and key):
+    words = place.strip().split(".")
+    if not equals or len(words) < 2 or not all(words):
         raise UserError(f"--set takes section.key=value, found '{setting}'; for example training.epochs=2")
     try:
         parsed = tomllib.loads(f"x = {value}")["x"]
     except tomllib.TOMLDecodeError:
         parsed = value.strip()
-    found.setdefault(section, {})[key] = parsed
+    table = found
+    for word in words[:-1]:
+        table = table.setdefault(word, {})
+        if not isinstance(table, dict):
+            raise UserError(f"--set {setting}: '{word}' is a value in the experiment and holds no keys")
+    table[words[-1]] = parsed
+    return words
 
 
 def _explain(error: ValidationError) -> str:
@@ -164,17 +185,19 @@ def _explain(error: ValidationError) -> str:
         near = get_close_matches(place[-1], known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"known here: {' '.join(known)}"
         return f"unknown key '{'.'.join(place)}': {hint}"
-    found = "" if first["type"] == "missing" else f", found {first['input']!r}"
-    return f"{'.'.join(place)}: {first['msg'].removeprefix('Value error, ')}{found if len(found) < 80 else ''}"
+    found = "" if first["type"] in ("missing", "value_error") else f", found {first['input']!r}"
+    key = ".".join(place[:2])  # what follows are places in a list, or pydantic's names of alternatives
+    return f"{key}: {first['msg'].removeprefix('Value error, ')}{found if len(found) < 80 else ''}"
 
 
-def _line_of(text: str, error: ValidationError) -> int | None:
-    """The line of the key at fault: its first mention inside its section."""
-    place = [str(part) for part in error.errors()[0]["loc"] if isinstance(part, str)]
-    section, lines = None, text.splitlines()
-    for number, line in enumerate(lines, start=1):
-        if line.strip().startswith("["):
-            section = line.strip().strip("[]")
-        if section == place[0] and (len(place) == 1 or line.partition("=")[0].strip() == place[1]):
+def _line_of(text: str, place: list[str]) -> int | None:
+    """The line of the key at fault: its first mention inside its section, else the section's own."""
+    section, head = None, None
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.partition("#")[0].strip()
+        if words.startswith("["):
+            section = words.strip("[]")
+            head = number if section == place[0] else head
+        elif words.partition("=")[0].strip() == (place[1] if section == place[0] and place[1:] else place[0]):
             return number
-    return None
+    return head

@@ -15,6 +15,8 @@ from spiceprop.errors import UserError
 from spiceprop.netlist import FlatCircuit, Netlist, flatten, read_netlist
 from spiceprop.store.atomic import written_beside
 
+PICTURES = (".png", ".pdf", ".svg")
+
 
 @dataclass(frozen=True)
 class Simulation:
@@ -74,6 +76,8 @@ def simulate_file(
 ) -> Simulation:
     """Read, simulate, write what was asked for."""
     netlist = read_netlist(path)
+    if plot and plot.suffix.lower() not in PICTURES:
+        raise UserError(f"--plot writes {' '.join(PICTURES)}", file=str(plot))
     start = time.perf_counter()
     trajectory = simulate(netlist)
     seconds = time.perf_counter() - start
@@ -139,7 +143,7 @@ def write_plot(trajectory: Trajectory, path: Path, title: str) -> None:
     axes[0, 0].set_title(title)
     figure.tight_layout()
     with written_beside(path) as beside:
-        figure.savefig(beside, format=path.suffix.lstrip(".") or "png", dpi=120)
+        figure.savefig(beside, format=path.suffix.lstrip(".").lower(), dpi=120)
     pyplot.close(figure)
 
 

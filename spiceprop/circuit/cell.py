@@ -60,9 +60,7 @@ class Cell:
             )
         system = cell_system(circuit, supplies)
         if first is None or f"v({first})" not in system.names:
-            raise netlist.sources[0].whole_error(
-                f".subckt {name} holds its first port: it cannot be a membrane"
-            )
+            raise netlist.sources[0].whole_error(f".subckt {name} holds its first port: it cannot be a membrane")
         row = system.names.index(f"v({first})")
         if not any(system.incidence[row, :]):
             raise netlist.sources[0].whole_error(

@@ -88,9 +88,7 @@ class Builder:
     def dc(self, flat: FlatElement) -> sp.Expr:
         source = flat.element
         if source.waveform:
-            raise source.waveform.span.error(
-                "a source with a waveform inside a cell is not supported: use DC"
-            )
+            raise source.waveform.span.error("a source with a waveform inside a cell is not supported: use DC")
         return self.translator.parameter(source.dc.expression, flat.scope) if source.dc else sp.Integer(0)
 
     def voltage(self, node: str) -> sp.Expr:
@@ -191,9 +189,7 @@ class Builder:
             incidence=incidence,
             charges=charges,
             initial_charges=initial,
-            initial_unknowns=[
-                self.initial_node(name[2:-1]) if name[0] == "v" else sp.Integer(0) for name in names
-            ],
+            initial_unknowns=[self.initial_node(name[2:-1]) if name[0] == "v" else sp.Integer(0) for name in names],
             parameters=dict(self.translator.parameters),
         )
 

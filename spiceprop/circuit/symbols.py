@@ -154,9 +154,7 @@ class Translator:
             return self._name(tree, scope)
         if isinstance(tree, Probe):
             if flat is None:
-                raise tree.span.error(
-                    f"{tree.span.text} is a quantity of the circuit: only B sources may use it"
-                )
+                raise tree.span.error(f"{tree.span.text} is a quantity of the circuit: only B sources may use it")
             return self.probe(flat, tree)
         operands = tree.arguments if isinstance(tree, Call) else tree.operands
         parts = [self._translate(operand, scope, flat) for operand in operands]
@@ -164,16 +162,13 @@ class Translator:
             table = SOURCE_FUNCTIONS if flat else PARAMETER_FUNCTIONS
             if tree.function not in table:
                 raise tree.span.error(
-                    f"function '{tree.function}' cannot be differentiated here; there are "
-                    f"{' '.join(sorted(table))}"
+                    f"function '{tree.function}' cannot be differentiated here; there are {' '.join(sorted(table))}"
                 )
             result = table[tree.function](*map(_as_number, parts))
         else:
             result = _operation(tree.operator, parts)
         if result.has(sp.zoo, sp.nan, sp.oo, sp.I) or (result.is_number and not result.is_extended_real):
-            raise tree.span.error(
-                f"cannot evaluate '{tree.span.text}': the result is {result}, no real number"
-            )
+            raise tree.span.error(f"cannot evaluate '{tree.span.text}': the result is {result}, no real number")
         return result
 
     def _name(self, tree: Name, scope: Scope) -> sp.Basic:

@@ -7,6 +7,7 @@ of the tasks: a run gives the same numbers with one worker and with ten.
 
 import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
@@ -24,7 +25,14 @@ _worker: Worker | None = None
 
 def _start(job: Job) -> None:
     global _worker
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker = Worker(job)
+
+
+def _end_with_parent() -> None:
+    """A killed run cannot end its workers, and an idle one would wait for tasks for ever."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _run(task: Task) -> Result:

@@ -57,7 +57,13 @@ class ConductanceOptimiser:
         self.optimiser = kinds[training.optimiser](self.theta, lr=training.rate)
         self.schedule = (
             torch.optim.lr_scheduler.OneCycleLR(
-                self.optimiser, max_lr=training.rate, total_steps=max(steps, 2), pct_start=0.05, anneal_strategy="linear", cycle_momentum=False
+                self.optimiser,
+                max_lr=training.rate,
+                # at 20 the rise would end where it begins, and OneCycleLR divides by its length
+                total_steps=21 if steps == 20 else max(steps, 2),
+                pct_start=0.05,
+                anneal_strategy="linear",
+                cycle_momentum=False,
             )
             if training.schedule == "one-cycle"
             else torch.optim.lr_scheduler.ConstantLR(self.optimiser, factor=1.0)

@@ -36,9 +36,7 @@ def read_independent(name: str, words: StatementWords) -> IndependentSource:
         elif dc is None and waveform is None:
             dc = words.value("a DC value, PULSE or PWL")
         else:
-            raise words.error(
-                f"'{words.peek()}' is not understood here: a source has one DC value, PULSE or PWL"
-            )
+            raise words.error(f"'{words.peek()}' is not understood here: a source has one DC value, PULSE or PWL")
     return IndependentSource(name, nodes, dc, waveform, words.whole())
 
 

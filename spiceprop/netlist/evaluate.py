@@ -86,9 +86,7 @@ def _number(tree: Expression, scope: Scope, using: tuple[tuple[int, str], ...]) 
     if isinstance(tree, Call):
         function, arguments = FUNCTIONS.get(tree.function), tree.arguments
         if function is None:
-            raise tree.span.error(
-                f"function '{tree.function}' is not known; there are {' '.join(sorted(FUNCTIONS))}"
-            )
+            raise tree.span.error(f"function '{tree.function}' is not known; there are {' '.join(sorted(FUNCTIONS))}")
     else:
         function, arguments = OPERATORS[tree.operator, len(tree.operands)], tree.operands
     try:

@@ -52,9 +52,7 @@ class Operation:
 
 Expression = Number | Name | Probe | Call | Operation
 
-PARAMETER_FUNCTIONS = frozenset(
-    {"abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "exp", "ln"}
-)
+PARAMETER_FUNCTIONS = frozenset({"abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "exp", "ln"})
 PARAMETER_FUNCTIONS |= {
     "log",
     "log10",

@@ -87,15 +87,8 @@ class ExpressionReader:
             return condition
         then_start = self.position
         then = self.ternary()
-        if (
-            not self.source
-            and isinstance(then, Operation)
-            and then.operator == "?:"
-            and self._bare(then, then_start)
-        ):
-            raise self.error(
-                "a ?: between ? and : needs parentheses in a parameter expression: a ? (b ? c : d) : e"
-            )
+        if not self.source and isinstance(then, Operation) and then.operator == "?:" and self._bare(then, then_start):
+            raise self.error("a ?: between ? and : needs parentheses in a parameter expression: a ? (b ? c : d) : e")
         self.expect(":")
         return Operation("?:", (condition, then, self.ternary()), self.span(start))
 
@@ -139,9 +132,7 @@ class ExpressionReader:
             follows, self.position = self.peek(), here
         raised = follows in ("^", "**") and not text.endswith(("^", "**"))
         if number is None or raised or sign == "+" or text[-1] == "!":
-            raise self.error(
-                f"'{sign}' right behind '{text[-1]}' in a parameter expression: put parentheses around it"
-            )
+            raise self.error(f"'{sign}' right behind '{text[-1]}' in a parameter expression: put parentheses around it")
 
     def _bare(self, tree: Expression, start: int) -> bool:
         """Whether the tree read from ``start`` on stands there without parentheses around it."""
@@ -180,9 +171,7 @@ class ExpressionReader:
             raise self.error(f"expected a value, found '{token}'")
         if not self.take("("):
             if self.source and token in CONSTANTS:
-                raise self.span(start).error(
-                    f"'{token}' is ngspice's own in a B source: use another name or a number"
-                )
+                raise self.span(start).error(f"'{token}' is ngspice's own in a B source: use another name or a number")
             return Name(token, self.span(start))
         if token in ("v", "i"):
             return self.probe(token, start)
@@ -196,15 +185,11 @@ class ExpressionReader:
     def _check_braces(self, inner: Expression, start: int, inside: int) -> None:
         if isinstance(inner, Operation) and self._bare(inner, inside):
             text = self.span(start).text
-            raise self.span(start).error(
-                f"ngspice drops the braces of {text} in a B source: write ({text[1:-1]})"
-            )
+            raise self.span(start).error(f"ngspice drops the braces of {text} in a B source: write ({text[1:-1]})")
 
     def _check_call(self, function: str, count: int, start: int) -> None:
         known, place = (
-            (SOURCE_FUNCTIONS, "a B source")
-            if self.source
-            else (PARAMETER_FUNCTIONS, "a parameter expression")
+            (SOURCE_FUNCTIONS, "a B source") if self.source else (PARAMETER_FUNCTIONS, "a parameter expression")
         )
         if function not in known:
             raise self.span(start).error(
@@ -212,9 +197,7 @@ class ExpressionReader:
             )
         wanted = 2 if function in OF_TWO else 1
         if count != wanted:
-            raise self.span(start).error(
-                f"{function} takes {wanted} argument{'s' * (wanted - 1)}, found {count}"
-            )
+            raise self.span(start).error(f"{function} takes {wanted} argument{'s' * (wanted - 1)}, found {count}")
 
     def probe(self, quantity: str, start: int) -> Probe:
         targets = []
@@ -228,7 +211,5 @@ class ExpressionReader:
                 break
         self.expect(")")
         if len(targets) > (2 if quantity == "v" else 1):
-            raise self.error(
-                f"{quantity}(...) takes {'one or two nodes' if quantity == 'v' else 'one source'}"
-            )
+            raise self.error(f"{quantity}(...) takes {'one or two nodes' if quantity == 'v' else 'one source'}")
         return Probe(quantity, tuple(targets), self.span(start))

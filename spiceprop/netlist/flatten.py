@@ -144,9 +144,7 @@ def _open_instance(
     unknown = [name for name in instance.parameters if name not in subcircuit.defaults]
     if unknown:
         allowed = " ".join(subcircuit.defaults) or "no parameters"
-        raise instance.span.error(
-            f".subckt {subcircuit.name} has no parameter '{unknown[0]}'; it has {allowed}"
-        )
+        raise instance.span.error(f".subckt {subcircuit.name} has no parameter '{unknown[0]}'; it has {allowed}")
     _check_overrides(instance, subcircuit)
     if prefix.count(".") >= DEPTH_LIMIT:
         raise instance.span.error(

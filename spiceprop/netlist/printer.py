@@ -31,9 +31,7 @@ def print_element(flat: FlatElement) -> str:
     head = f"{flat.name} {' '.join(flat.nodes)}"
     if isinstance(element, Passive):
         if element.name[0] == "r" and evaluate(element.value, scope) == 0:
-            raise element.value.span.error(
-                f"{element.name} has 0 Ohm, which ngspice replaces by 1 mOhm: write a value"
-            )
+            raise element.value.span.error(f"{element.name} has 0 Ohm, which ngspice replaces by 1 mOhm: write a value")
         initial = f" ic={number(element.ic, scope)}" if element.ic else ""
         return f"{head} {number(element.value, scope)}{initial}"
     if isinstance(element, IndependentSource):

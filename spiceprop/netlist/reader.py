@@ -105,9 +105,7 @@ class Reader:
                 words.position = before
                 break
             if word in names or word == "0":
-                raise words.error(
-                    f"port '{word}' of .subckt {name} is ground or named twice: give it another name"
-                )
+                raise words.error(f"port '{word}' of .subckt {name} is ground or named twice: give it another name")
             names.append(word)
         if name in self.body.subcircuits:
             raise words.line.error(f"there is already a subcircuit '{name}' here: give it another name")
@@ -132,9 +130,7 @@ class Reader:
         name = (quoted.group(1) or quoted.group(2)) if quoted else text[words.position :].strip()
         path = self.resolve(name, Path(words.line.source.file), words)
         if path in self.reading:
-            raise words.line.error(
-                f"{name} includes itself: {' -> '.join(p.name for p in [*self.reading, path])}"
-            )
+            raise words.line.error(f"{name} includes itself: {' -> '.join(p.name for p in [*self.reading, path])}")
         source = Source.load(path)
         self.netlist.includes.append(Include(path, source, words.whole()))
         self.reading.append(path)

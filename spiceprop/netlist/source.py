@@ -43,7 +43,7 @@ class Source:
 
     def edit(self, span: "Span", text: str) -> None:
         """Put ``text`` where the span is; a blank replaces a brace that kept it from its neighbour."""
-        before, after = self.text[: span.start][-1:], self.text[span.end :][:1]
+        before, after = self.text[max(span.start - 1, 0) : span.start], self.text[span.end : span.end + 1]
         lead = " " if before and before not in " \t\n=(,+" else ""
         trail = "" if not after or after in " \t\r\n),;" else " "
         self.edits[span.start, span.end] = f"{lead}{text}{trail}"

@@ -102,9 +102,7 @@ class StatementWords:
         """The rest of the statement as one source expression."""
         start = self._skip()
         self.position = len(self.line.text)
-        return Value(
-            ExpressionReader(self.line, start, source=True).read_all(), self.line.span(start, self.position)
-        )
+        return Value(ExpressionReader(self.line, start, source=True).read_all(), self.line.span(start, self.position))
 
     def assignments(self) -> dict[str, Value]:
         """``name=value ...`` up to the end; ``params:`` in front is allowed."""
@@ -125,9 +123,7 @@ class StatementWords:
     def _parameter_name(self) -> str:
         name = self.word("a parameter name")
         if name in RESERVED:
-            raise self.error(
-                f"a parameter cannot be named '{name}': ngspice takes it for something of its own"
-            )
+            raise self.error(f"a parameter cannot be named '{name}': ngspice takes it for something of its own")
         if not _PARAMETER.fullmatch(name):
             raise self.error(f"a parameter's name has letters, digits and '_', found '{name}'")
         return name

@@ -20,10 +20,13 @@ def build_network(experiment: Experiment) -> Network:
     scales, spreads = section.per_crossbar("i_scale"), section.per_crossbar("spread")
     generator = np.random.default_rng(experiment.training.seed)
     sizes = zip(section.layers, section.layers[1:], scales, spreads, strict=False)
+    cell = Cell.from_netlist(source.netlist, experiment.neuron_subcircuit, section.supplies)
+    volts = {port.lower(): value for port, value in section.supplies.items()}
+    supplies = {port: volts[port] for port in cell.circuit.ports[1:]}
     return Network(
-        wiring=Wiring(section.layers, scales, section.row_gain, section.row_reference, section.supplies),
+        wiring=Wiring(section.layers, scales, section.row_gain, section.row_reference, supplies),
         source=source,
-        cell=Cell.from_netlist(source.netlist, experiment.neuron_subcircuit, section.supplies),
+        cell=cell,
         crossbars=tuple(
             Crossbar(random_pairs(rows, columns, section.g_min, section.g_max, spread, generator), scale)
             for rows, columns, scale, spread in sizes

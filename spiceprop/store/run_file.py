@@ -35,7 +35,8 @@ class SampleRecord:
     label, decision: classes.
     times: (points,) s, with t = 0.
     theta: (points,) integration rule of the step that ends at each point, 1/2 or 1.
-    states: by layer, (unknowns, points, neurons); ``state_names`` names the unknowns.
+    state_names: of the unknowns of one neuron.
+    states: by layer, (unknowns, points, neurons).
     adjoint: by layer, dloss/du along the input currents, (points, neurons) in 1/A.
     gradients: by crossbar, dloss/dg, (2, rows, columns) in 1/S.
     """
@@ -45,6 +46,7 @@ class SampleRecord:
     decision: int
     times: np.ndarray
     theta: np.ndarray
+    state_names: list[str]
     states: list[np.ndarray]
     adjoint: list[np.ndarray]
     gradients: list[np.ndarray]
@@ -56,7 +58,6 @@ class RunRecord:
 
     experiment: str
     netlist: dict[str, str]
-    state_names: list[str]
     seed: int
     ngspice: str
     checkpoints: list[Checkpoint] = field(default_factory=list)
@@ -97,7 +98,7 @@ def save_run(record: RunRecord, path: Path) -> None:
         for name, value in record.optimiser.items():
             file[f"optimiser/{name}"] = value
         for sample in record.samples:
-            _put_sample(file.create_group(f"samples/{sample.index}"), sample, record.state_names)
+            _put_sample(file.create_group(f"samples/{sample.index}"), sample)
 
 
 def _put(group: h5py.Group, name: str, values: np.ndarray, unit: str) -> None:
@@ -106,13 +107,13 @@ def _put(group: h5py.Group, name: str, values: np.ndarray, unit: str) -> None:
     dataset.attrs["unit"] = unit
 
 
-def _put_sample(group: h5py.Group, sample: SampleRecord, state_names: list[str]) -> None:
+def _put_sample(group: h5py.Group, sample: SampleRecord) -> None:
     group.attrs.update({"label": sample.label, "decision": sample.decision})
     _put(group, "time", sample.times, "s")
     _put(group, "theta", sample.theta, "1")
     for layer, (states, adjoint) in enumerate(zip(sample.states, sample.adjoint, strict=True), start=1):
         _put(group, f"layer_{layer}/states", states, "V or A")
-        group[f"layer_{layer}/states"].attrs["names"] = state_names
+        group[f"layer_{layer}/states"].attrs["names"] = sample.state_names
         _put(group, f"layer_{layer}/adjoint", adjoint, "1/A")
     for layer, gradient in enumerate(sample.gradients, start=1):
         _put(group, f"layer_{layer}/gradient", gradient, "1/S")
@@ -150,7 +151,6 @@ def _read(file: h5py.File) -> RunRecord:
     return RunRecord(
         experiment=file["experiment"][()].decode(),
         netlist=netlist,
-        state_names=[],
         seed=int(file.attrs["seed"]),
         ngspice=str(file.attrs["ngspice"]),
         checkpoints=[

@@ -95,9 +95,7 @@ def assert_slopes(entries, rows: int, column: int, reference: np.ndarray, what: 
     found = np.zeros_like(reference)
     for row in range(rows):
         found[row] = entries.get((row, column), 0.0)
-    np.testing.assert_allclose(
-        found, reference, rtol=2e-6, atol=1e-9 + 1e-7 * abs(reference).max(), err_msg=what
-    )
+    np.testing.assert_allclose(found, reference, rtol=2e-6, atol=1e-9 + 1e-7 * abs(reference).max(), err_msg=what)
 
 
 @pytest.mark.parametrize("text", CELLS.values(), ids=CELLS)
@@ -125,9 +123,7 @@ def test_every_derivative_is_that_of_the_equations(text):
         for quantity in ("initial_unknowns", "initial_charges"):
             slope = (getattr(up, quantity) - getattr(down, quantity)) / (2 * h)
             found = getattr(cell, f"{quantity}_by_parameter")[:, column]
-            np.testing.assert_allclose(
-                found, slope, rtol=1e-6, atol=1e-9 * (1 + abs(slope).max()), err_msg=name
-            )
+            np.testing.assert_allclose(found, slope, rtol=1e-6, atol=1e-9 * (1 + abs(slope).max()), err_msg=name)
     step = (cell.residual(x, u + 1e-6) - cell.residual(x, u - 1e-6)) / 2e-6
     np.testing.assert_allclose(cell.residual_by_input[:, None, None] + 0 * step, step, atol=1e-7)
 

@@ -78,9 +78,7 @@ def simulated(expressions: list[str], low: float, high: float) -> tuple[np.ndarr
 
 def translated(expression: str):
     """The source's sympy expression of the symbols x and y."""
-    circuit = flatten(
-        read_text(f"* t\n.param k=-2\nr1 x y 1\nb1 0 x i={text(expression, 'x')}\n", "neuron.cir")
-    )
+    circuit = flatten(read_text(f"* t\n.param k=-2\nr1 x y 1\nb1 0 x i={text(expression, 'x')}\n", "neuron.cir"))
     symbols = {name: sp.Symbol(name, real=True) for name in "xy"}
     translator = Translator(circuit.scope, lambda flat, probe: symbols[flat.node(probe.targets[0])])
     source = translator.source(circuit.elements[1].element.value.expression, circuit.elements[1])
@@ -101,9 +99,7 @@ def test_a_source_has_the_value_and_slope_that_ngspice_gives_it(name):
     clear = np.all([abs(x - kink) > 3 * H for kink in KINKS], axis=0)
     for expression, (value, above, below) in zip(expressions, truth, strict=True):
         source, symbols = translated(expression)
-        np.testing.assert_allclose(
-            numeric(source, symbols, x), value, rtol=1e-11, atol=1e-13, err_msg=expression
-        )
+        np.testing.assert_allclose(numeric(source, symbols, x), value, rtol=1e-11, atol=1e-13, err_msg=expression)
         slope = numeric(differentiate(source, symbols[0]), symbols, x)
         reference = (above - below) / (2 * H)
         floor = 1e-7 * max(1.0, abs(value).max()) + 1e-6 * abs(reference).max()
@@ -125,9 +121,7 @@ def test_exp_is_cut_where_ngspice_cuts_it():
         np.testing.assert_allclose(numeric(*translated(expression), x), truth, rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("expression", "slope"), [("x^2.5", 0), ("pwr(x,1.5)", 0), ("pow(x,3)", 0), ("pwr(x,1)", 1)]
-)
+@pytest.mark.parametrize(("expression", "slope"), [("x^2.5", 0), ("pwr(x,1.5)", 0), ("pow(x,3)", 0), ("pwr(x,1)", 1)])
 def test_a_power_has_a_slope_at_zero(expression, slope):
     source, symbols = translated(expression)
     assert numeric(differentiate(source, symbols[0]), symbols, np.zeros(1)) == [slope]

@@ -76,8 +76,7 @@ def test_an_expression_has_the_value_that_ngspice_gives_it(operating_point):
     truth = operating_point(f".param z=2\n{circuit}", [f"n{i}" for i in range(len(EXPRESSIONS))])
     found = {text: value_of(text) for text in EXPRESSIONS}
     assert found == {
-        text: pytest.approx(value, rel=2e-15, abs=1e-300)
-        for text, value in zip(EXPRESSIONS, truth, strict=True)
+        text: pytest.approx(value, rel=2e-15, abs=1e-300) for text, value in zip(EXPRESSIONS, truth, strict=True)
     }
 
 
@@ -109,9 +108,7 @@ def test_a_plain_number_has_the_value_that_ngspice_gives_it(operating_point):
 
 
 SCOPES = {
-    "the caller's default is visible": (
-        ".subckt in a\nv1 a 0 {q}\n.ends\n.subckt o a q=5\nx1 a in\n.ends\nx1 a o"
-    ),
+    "the caller's default is visible": (".subckt in a\nv1 a 0 {q}\n.ends\n.subckt o a q=5\nx1 a in\n.ends\nx1 a o"),
     "the caller's .param is visible": (
         ".subckt in a\nv1 a 0 {q}\n.ends\n.subckt o a\n.param q=5\nx1 a in\n.ends\nx1 a o"
     ),
@@ -139,8 +136,7 @@ SCOPES = {
         ".subckt o a q=5\n.subckt in a\nv1 a 0 {q}\n.ends\nx1 a in\n.ends\nx1 a o q=2"
     ),
     "the inner definition counts inside": (
-        ".subckt in a\nv1 a 0 1\n.ends\n.subckt o a\n.subckt in a\nv1 a 0 2\n.ends\nx1 a "
-        "in\n.ends\nx1 a o\nx2 b in"
+        ".subckt in a\nv1 a 0 1\n.ends\n.subckt o a\n.subckt in a\nv1 a 0 2\n.ends\nx1 a in\n.ends\nx1 a o\nx2 b in"
     ),
     "an instance before its definition": "x1 a s\n.subckt s a\nv1 a 0 3\n.ends",
     "upper case": ".SUBCKT S A Q=5\nV1 A GND {Q}\n.ENDS\nX1 a s q=6",

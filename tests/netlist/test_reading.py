@@ -207,7 +207,5 @@ def test_the_reader_needs_neither_numpy_nor_a_simulator():
             names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) else []
             for name in names:
-                assert not name.startswith("spiceprop") or any(name.startswith(place) for place in allowed), (
-                    path
-                )
+                assert not name.startswith("spiceprop") or any(name.startswith(place) for place in allowed), path
                 assert name.split(".")[0] not in ("numpy", "scipy", "sympy", "torch", "PySpice"), path

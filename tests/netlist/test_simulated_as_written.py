@@ -65,9 +65,7 @@ CASES = {
 def plain_ngspice(path: Path, saves: list[str], t_max: float, ngspice) -> np.ndarray:
     """Times and values of ``ngspice -b``; only its step bound is made spiceprop's."""
     text = re.sub(r"^(\.tran \S+ \S+) uic", rf"\1 0 {t_max!r} uic", path.read_text(), flags=re.M)
-    control = (
-        f".control\nset numdgt=15\nset wr_singlescale\nrun\nwrdata out.txt {' '.join(saves)}\n.endc\n.end\n"
-    )
+    control = f".control\nset numdgt=15\nset wr_singlescale\nrun\nwrdata out.txt {' '.join(saves)}\n.endc\n.end\n"
     ngspice(re.sub(r"^\.(save|print).*\n|^\.end\n", "", text, flags=re.M) + control, path.parent)
     return np.loadtxt(path.parent / "out.txt").T
 
