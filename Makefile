@@ -22,8 +22,8 @@ $(READY): pyproject.toml constraints.txt scripts/setup.sh
 	@PYTHON='$(PYTHON)' bash scripts/setup.sh
 	@touch $@
 
-experiment: $(READY) ## run experiments/EXP.toml (default: digits); ARGS go to `spiceprop run`
-	$(BIN)/spiceprop run experiments/$(EXP).toml $(ARGS)
+experiment: $(READY) ## run or continue experiments/EXP.toml (default: digits); ARGS go to `spiceprop run`
+	$(BIN)/spiceprop run experiments/$(EXP).toml $(if $(findstring --force,$(ARGS)),,--resume) $(ARGS)
 
 test: $(READY) ## run the tests, without the slow ones; ARGS go to pytest
 	$(BIN)/python -m pytest -q $(ARGS)

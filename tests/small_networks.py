@@ -23,7 +23,7 @@ SETTINGS = {
         "row_reference": 0.0,
         "t_stop": 10e-3,
         "tight": 5e-6,
-        "training": 1e-5,
+        "training": 2e-5,
     },
 }
 
