@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from small_networks import NETLISTS, run_samples, small_network
 
+from spiceprop.experiment import load_experiment
 from spiceprop.netlist import read_netlist
+from spiceprop.network.build import build_network
 from spiceprop.network.text import Sample, crossbar_text
 from spiceprop.network.writeback import NetlistFolder
 from spiceprop.simulate import simulate
@@ -100,3 +102,23 @@ def test_comments_and_layout_of_the_designer_survive(tmp_path):
     assert (tmp_path / "run" / "designer" / "netlists" / "mif.cir").read_text() == text
     assert odd in (tmp_path / "run" / "netlist.cir").read_text()
     assert plain_ngspice(tmp_path / "run" / "netlist.cir")["v(n2_1)"].size > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["digits", "mnist"])
+def test_full_size_networks_in_plain_ngspice_give_the_waveforms_of_simulate(name, tmp_path):
+    """64-32-10 and 784-100-10, explicit, of the experiments' own settings; one sample."""
+    network = build_network(load_experiment(NETLISTS.parent / "experiments" / f"{name}.toml"))
+    generator = np.random.default_rng(2)
+    pixels = generator.random(network.layers[0]) * (generator.random(network.layers[0]) < 0.2)
+    written = NetlistFolder(tmp_path, network, Sample(pixels, "random"))
+    written.update([bar.g for bar in network.crossbars], Sample(pixels, "random"))
+    plain = plain_ngspice(tmp_path / "netlist.cir")
+    simulated = simulate(read_netlist(tmp_path / "netlist.cir"))
+    trained = run_samples(network, pixels[None])[0]
+    np.testing.assert_allclose(plain["time"], simulated.times, rtol=1e-9)
+    outputs = [f"v(n2_{j})" for j in range(1, 11)]
+    deviation = max(np.abs(plain[output] - simulated[output]).max() for output in outputs)
+    reduced = max(np.abs(plain[output] - trained[output]).max() for output in outputs)
+    print(f"\n{name}: plain ngspice against simulate {deviation:.1e} V, against the reduced network {reduced:.1e} V")
+    assert max(deviation, reduced) < 1e-6
