@@ -7,12 +7,11 @@ is meant for standard output goes to a copy of it. With ``--json`` that is one o
 
 import argparse
 import json
-import logging
 import math
 import os
 import sys
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 from spiceprop.errors import UserError
 
@@ -64,18 +63,15 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 
     experiment = load_experiment(arguments.experiment, arguments.set)
     folder = arguments.out or Path("runs") / experiment.name
-    _log_to(folder, resume=arguments.resume, force=arguments.force)
     with progress_bar(experiment.name) as progress:
-        result = run_experiment(
-            experiment, folder, resume=arguments.resume, force=arguments.force, progress=progress
-        )
+        result = run_experiment(experiment, folder, resume=arguments.resume, force=arguments.force, progress=progress)
     output.result(result, result_table(result, folder))
     return DONE
 
 
 def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     from spiceprop.report import progress_bar, result_table
-    from spiceprop.run import evaluate_run
+    from spiceprop.trained import evaluate_run
 
     with progress_bar("evaluate") as progress:
         result = evaluate_run(arguments.run, limit=arguments.limit, progress=progress)
@@ -84,15 +80,22 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def export(arguments: argparse.Namespace, output: Output) -> int:
-    from spiceprop.run import export_run
+    from spiceprop.trained import export_run
 
     written = [str(path) for path in export_run(arguments.run, arguments.out)]
     output.result({"out": str(arguments.out), "files": written}, "\n".join(written))
     return DONE
 
 
+class Parser(argparse.ArgumentParser):
+    """A wrong command line is a wrong request like any other."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; '{self.prog} --help' says more")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="spiceprop", description=__import__("spiceprop").__doc__)
+    parser = Parser(prog="spiceprop", description=__import__("spiceprop").__doc__)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
     def verb(function: Any, text: str) -> argparse.ArgumentParser:
@@ -124,25 +127,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _log_to(folder: Path, *, resume: bool, force: bool) -> None:
-    """``log.txt`` in the run folder, once the run has made it."""
-    from spiceprop.report import FolderLog
-
-    logger = logging.getLogger("spiceprop")
-    logger.setLevel(logging.INFO)
-    logger.addHandler(FolderLog(folder / "log.txt"))
-    logger.info("run in %s%s%s", folder.name, " --resume" if resume else "", " --force" if force else "")
-
-
 def main(words: list[str] | None = None) -> int:
-    arguments = _parser().parse_args(words)
+    words = sys.argv[1:] if words is None else words
     with os.fdopen(os.dup(1), "w") as stream:
-        os.dup2(2, 1)
-        output = Output(stream, as_json=arguments.json)
+        output = Output(stream, as_json="--json" in words)
         try:
+            arguments = _parser().parse_args(words)
+            os.dup2(2, 1)
             return arguments.function(arguments, output)
         except UserError as error:
-            if arguments.json:
+            if output.as_json:
                 output.result({"error": {"message": error.message, "file": error.file, "line": error.line}}, "")
             else:
                 print(f"spiceprop: {error}", file=sys.stderr)

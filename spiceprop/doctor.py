@@ -8,7 +8,6 @@ import shutil
 import spiceprop
 from spiceprop.errors import UserError
 
-NEWEST_TESTED = 46
 OLDEST = 39
 
 

@@ -3,10 +3,12 @@
 
 import tomllib
 from difflib import get_close_matches
+from operator import eq
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from spiceprop.engines import TRAINING_OPTIONS
 from spiceprop.engines.deck import OPTIONS
@@ -103,7 +105,7 @@ class Run(Section):
     workers: Annotated[int, Field(ge=0)] = 0
     time_limit: PositiveFloat = 60.0
     save_samples: Annotated[int, Field(ge=0, le=20)] = 5
-    checkpoints: Annotated[int, Field(ge=1, le=49)] = 20
+    checkpoints: Annotated[int, Field(ge=1, le=50)] = 20
 
 
 class Experiment(Section):
@@ -148,11 +150,12 @@ def load_experiment(path: Path | str, settings: list[str] | None = None) -> Expe
     try:
         return Experiment(name=path.stem, folder=path.resolve().parent, **found)
     except ValidationError as error:
-        place = [part for part in error.errors()[0]["loc"] if isinstance(part, str)]
-        setting = next((words for words in reversed(given) if place[: len(words)] == words), None)
-        if setting:
-            raise UserError(f"--set {'.'.join(setting)}: {_explain(error)}") from error
-        raise UserError(_explain(error), file=str(path), line=_line_of(text, place)) from error
+        # a misspelt key is missing under its right name too, and that is not what to report
+        worst = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+        place = [part for part in worst["loc"] if isinstance(part, str)]
+        if worst["type"] != "value_error" and any(all(map(eq, words, place)) for words in given):
+            raise UserError(f"--set: {_explain(worst)}") from error
+        raise UserError(_explain(worst), file=str(path), line=_line_of(text, place)) from error
 
 
 def _apply(found: dict, setting: str) -> list[str]:
@@ -174,8 +177,7 @@ def _apply(found: dict, setting: str) -> list[str]:
     return words
 
 
-def _explain(error: ValidationError) -> str:
-    first = error.errors()[0]
+def _explain(first: ErrorDetails) -> str:
     place = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
         model = Experiment

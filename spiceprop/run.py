@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run: an experiment trained, evaluated and written to its folder; and what is done with a run afterwards.
+"""A run: an experiment trained, evaluated and written to its folder.
 
 The folder holds ``run.h5`` (everything, see ``docs/hdf5.md``), ``netlist.cir`` with its crossbars and the
 designer's files (the network as plain ngspice text), ``result.json`` and ``log.txt``.
@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,8 @@ from spiceprop.network import Network, Readout
 from spiceprop.network.build import build_network
 from spiceprop.network.text import Sample
 from spiceprop.network.writeback import NetlistFolder
-from spiceprop.store.atomic import write_text
+from spiceprop.report import log_file
+from spiceprop.store.atomic import is_leftover, write_text
 from spiceprop.store.run_file import RunRecord, SampleRecord, load_run, save_run
 
 log = logging.getLogger("spiceprop")
@@ -71,72 +72,87 @@ def run_experiment(experiment: Experiment, folder: Path, *, resume: bool, force:
 
     Raises
     ------
-    UserError: the folder holds another run, or data or netlist are at fault.
+    UserError: the folder holds another run, or data or netlist are at fault; the folder is as it was before.
     """
-    if force and folder.exists():
-        shutil.rmtree(folder)
     setting = prepare(experiment)
-    record = _open_record(setting, folder, resume=resume)
-    if (folder / "result.json").exists():
-        return json.loads((folder / "result.json").read_text())
-    started = time.perf_counter()
-    folder.mkdir(parents=True, exist_ok=True)
-    text = NetlistFolder(folder, setting.network.with_conductances(_latest(record, setting)), setting.sample)
+    record = _open_record(setting, folder, resume=resume, force=force)
+    result = folder / "result.json"
+    if not result.exists():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot make the run folder: {error.strerror}", file=str(folder)) from error
+        with log_file(folder / "log.txt"):
+            # a finished run that was cut here has its result in run.h5 already
+            write_text(result, record.result or _train(setting, record, folder, progress))
+    return json.loads(result.read_text())
+
+
+def _train(setting: Setting, record: RunRecord, folder: Path, progress: Progress) -> str:
+    """Do what is left of a run; the text of ``result.json``.
+
+    ``run.h5`` is the first file of a run and its last checkpoint what counts: the text is written anew from it,
+    because a run may have been cut between two files.
+    """
+    experiment, started = setting.experiment, time.perf_counter()
     trainer = Trainer(experiment, setting.network, setting.data, record)
+    log.info("%s: %d of %d updates made before", experiment.name, trainer.done, trainer.updates)
+    save_run(record, folder / "run.h5")
+    network = setting.network.with_conductances(record.checkpoints[-1].conductances)
+    text = NetlistFolder(folder, network, setting.sample)
     progress.expect(planned_runs(experiment, setting.data), done=int(record.counters.get("ngspice_runs", 0)))
 
-    def checkpoint() -> None:
+    def checkpoint(found: Evaluation | None = None) -> None:
         nonlocal started
         text.update(record.checkpoints[-1].conductances, setting.sample)
-        record.netlist = {name: body for name, body in text.texts().items() if not name.startswith("crossbar")}
+        written = {name: body for name, body in text.texts().items() if not name.startswith("crossbar")}
+        record.netlist = setting.network.source.copies() | written
         record.count("seconds", time.perf_counter() - started)
         started = time.perf_counter()
+        if found:
+            record.result = json.dumps(summarise(setting, record, found), indent=2) + "\n"
         save_run(record, folder / "run.h5")
         log.info("%d updates, loss %.4f, validation %s", trainer.done, trainer.recent_loss(), record.validation[-1:])
 
     with setting.pool(setting.network) as pool:
         trainer.train(pool, progress, checkpoint)
-        found = _evaluate_test(setting, record, pool, progress)
+        found = evaluate_test(setting, record, pool, progress)
         record.samples = _record_samples(setting, record, pool, found)
-    checkpoint()
-    result = summarise(setting, record, found)
-    write_text(folder / "result.json", json.dumps(result, indent=2) + "\n")
-    return result
+    checkpoint(found)
+    return record.result
 
 
-def _latest(record: RunRecord, setting: Setting) -> list[np.ndarray]:
-    return record.checkpoints[-1].conductances if record.checkpoints else [bar.g for bar in setting.network.crossbars]
-
-
-def _open_record(setting: Setting, folder: Path, *, resume: bool) -> RunRecord:
-    """A new record, or with ``resume`` the one in the folder."""
-    text = stored_experiment(setting)
-    if (folder / "run.h5").exists():
+def _open_record(setting: Setting, folder: Path, *, resume: bool, force: bool) -> RunRecord:
+    """A new record, or with ``resume`` the one in the folder; with ``force`` the run in the folder is removed."""
+    text, file = stored_experiment(setting), folder / "run.h5"
+    if file.exists() and not force:
         if not resume:
             raise UserError(f"{folder} holds a run: --resume continues it, --force removes it, --out writes elsewhere")
-        record = load_run(folder / "run.h5")
+        record = load_run(file)
         if record.experiment != text:
             raise UserError(f"{folder} holds a run of other settings: give --force to remove it, or another --out")
         _check_designer_files(setting, record, folder)
-        record.state_names = setting.network.cell.system.names
+        for path in filter(is_leftover, folder.rglob("*")):
+            path.unlink()
         return record
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / "netlist.cir").exists():
-            raise UserError(f"{folder} is not empty and holds no run: give another --out")
-        shutil.rmtree(folder)  # a run that ended before its first checkpoint
+    if file.exists():
+        shutil.rmtree(folder)
+    # a run that was cut before its first file leaves its log and perhaps a part of that file
+    elif folder.is_dir() and not all(path.name == "log.txt" or is_leftover(path) for path in folder.iterdir()):
+        raise UserError(f"{folder} is not empty and holds no run: give another --out")
     return RunRecord(
         experiment=text,
-        netlist={},
-        state_names=setting.network.cell.system.names,
+        netlist=setting.network.source.copies(),
         seed=setting.experiment.training.seed,
         ngspice=ngspice_version(),
     )
 
 
 def _check_designer_files(setting: Setting, record: RunRecord, folder: Path) -> None:
-    for name, body in setting.network.source.copies().items():
-        if record.netlist.get(name, body) != body:
-            raise UserError(f"{name} has changed since this run began: give --force or another --out", str(folder))
+    before = {name: body for name, body in record.netlist.items() if name.startswith("designer/")}
+    changed = sorted({name for name, _ in before.items() ^ setting.network.source.copies().items()})
+    if changed:
+        raise UserError(f"{changed[0]} has changed since this run began: give --force or another --out", str(folder))
 
 
 def ngspice_version() -> str:
@@ -150,10 +166,12 @@ def stored_experiment(setting: Setting) -> str:
     source = setting.network.source
     main = next(iter(source.copies()))
     network = setting.experiment.network.model_copy(update={"neuron": f"{main}:{source.subcircuit}"})
-    return setting.experiment.model_copy(update={"network": network}).model_dump_json(exclude={"folder", "run"}, indent=2)
+    return setting.experiment.model_copy(update={"network": network}).model_dump_json(
+        exclude={"folder", "run"}, indent=2
+    )
 
 
-def _evaluate_test(setting: Setting, record: RunRecord, pool: Pool, progress: Progress) -> Evaluation:
+def evaluate_test(setting: Setting, record: RunRecord, pool: Pool, progress: Progress) -> Evaluation:
     """The one evaluation over the test images."""
     point, data = record.checkpoints[-1], setting.data
     return evaluate(
@@ -184,6 +202,7 @@ def _record_samples(setting: Setting, record: RunRecord, pool: Pool, found: Eval
                 decision=int(found.decisions[image]),
                 times=run.times[:, 0],
                 theta=back.steps.theta[:, 0],
+                state_names=network.cell.system.names,
                 states=[array.x[:, :, 0] for array in run.arrays],
                 adjoint=[layer.by_input[:, 0] for layer in back.layers],
                 gradients=batch_gradient(network, data.test_images[image : image + 1], [result]),
@@ -233,38 +252,5 @@ def summarise(setting: Setting, record: RunRecord, found: Evaluation) -> dict:
 def planned_runs(experiment: Experiment, data: DataSet) -> int:
     """ngspice runs of a whole run: images times epochs plus evaluations."""
     each = len(data.train_labels) + len(data.validation_labels)
-    return experiment.training.epochs * each + len(data.test_labels) + experiment.run.save_samples
-
-
-def open_run(folder: Path) -> tuple[Setting, RunRecord]:
-    """A finished or interrupted run, from its own copies of the designer's files."""
-    record = load_run(folder / "run.h5")
-    experiment = Experiment.model_validate({**json.loads(record.experiment), "folder": folder.resolve()})
-    setting = prepare(experiment)
-    return replace(setting, network=setting.network.with_conductances(_latest(record, setting))), record
-
-
-def evaluate_run(folder: Path, *, limit: int | None, progress: Progress) -> dict:
-    """Accuracy of a run's trained network over the whole test split, or a drawn part of it."""
-    setting, trained = open_run(folder)
-    data = setting.experiment.data.model_copy(update={"test": limit})
-    setting = prepare(setting.experiment.model_copy(update={"data": data}))
-    record = replace(trained, counters={}, statuses={}, samples=[], ngspice=ngspice_version())
-    started = time.perf_counter()
-    progress.expect(len(setting.data.test_labels))
-    with setting.pool(setting.network) as pool:
-        found = _evaluate_test(setting, record, pool, progress)
-    record.count("seconds", time.perf_counter() - started)
-    return summarise(setting, record, found)
-
-
-def export_run(folder: Path, out: Path) -> list[Path]:
-    """Write the trained network as netlist text: ``out``, and beside it the files that it includes."""
-    setting, _ = open_run(folder)
-    network = replace(setting.network, reduced=False)
-    written = []
-    for name, text in network.files(setting.sample).items():
-        path = out if name == "netlist.cir" else out.parent / name
-        write_text(path, text)
-        written.append(path)
-    return written
+    tests = len(data.test_labels)
+    return experiment.training.epochs * each + tests + min(experiment.run.save_samples, tests)

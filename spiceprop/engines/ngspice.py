@@ -150,7 +150,7 @@ class Simulator:
         if finished:
             return Trajectory(times, self._saves, values, Status.OK)
         message = " | ".join([f"stopped at {reached:g} s of {self._t_stop:g} s", *self.messages[-5:]])
-        return Trajectory(times, self._saves, values, Status.NOT_CONVERGED, message)
+        return Trajectory(times[: values.shape[1]], self._saves, values, Status.NOT_CONVERGED, message)
 
     def _vector(self, name: str) -> np.ndarray:
         """A copy of one saved vector; empty when ngspice has none of that name."""

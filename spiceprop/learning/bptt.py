@@ -7,6 +7,7 @@ each update theta is clipped to [0, 1], so a pair is physical at every step. Sum
 with one torch thread, so a run repeats bit for bit.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,7 +94,7 @@ class ConductanceOptimiser:
         for index, slots in self.optimiser.state_dict()["state"].items():
             for slot, value in slots.items():
                 if value is not None:
-                    found[f"state/{index}/{slot}"] = np.asarray(value)
+                    found[f"state/{index}/{slot}"] = value.numpy().copy()
         found["schedule"] = np.asarray(self.schedule.last_epoch)
         return found
 
@@ -107,5 +108,8 @@ class ConductanceOptimiser:
                 _, index, slot = name.split("/")
                 slots.setdefault(int(index), {})[slot] = torch.from_numpy(np.array(value))
         self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": slots})
-        for _ in range(int(saved["schedule"])):
-            self.schedule.step()
+        with warnings.catch_warnings():
+            # torch expects a step of the optimiser before each of the schedule; those were made before the cut
+            warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
+            for _ in range(int(saved["schedule"])):
+                self.schedule.step()

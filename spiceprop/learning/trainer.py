@@ -83,6 +83,7 @@ class Trainer:
             self.optimiser.restore(record.optimiser)
         else:
             record.checkpoints.append(Checkpoint(0, self.optimiser.conductances()))
+            record.optimiser = self.optimiser.state()
         self.done = record.checkpoints[-1].updates
 
     def train(self, pool: Pool, progress: Progress, checkpoint: Callable[[], None]) -> None:

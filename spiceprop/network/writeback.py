@@ -20,10 +20,9 @@ class NetlistFolder:
     """``netlist.cir`` with its crossbars and the designer's files in a folder, edited in place."""
 
     def __init__(self, folder: Path, network: Network, sample: Sample):
-        """Write the explicit network for one sample, if it is not there yet, and read it."""
+        """Write the explicit network for one sample and read it."""
         self.folder, self.network = folder, replace(network, reduced=False)
-        if not (folder / "netlist.cir").exists():
-            self.network.write(folder, sample)
+        self.network.write(folder, sample)
         self.netlist = read_netlist(folder / "netlist.cir")
         elements = {element.name: element for element in self.netlist.body.elements}
         layers = network.layers

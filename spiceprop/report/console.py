@@ -63,17 +63,15 @@ def result_table(result: dict, folder: Path) -> str:
     return stream.getvalue().rstrip()
 
 
-class FolderLog(logging.Handler):
-    """Appends to a file once its folder exists: a request that is refused leaves no folder behind."""
-
-    def __init__(self, path: Path):
-        super().__init__()
-        self.path, self.early = path, []
-        self.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.early.append(self.format(record))
-        if self.path.parent.is_dir():
-            with self.path.open("a", encoding="utf-8") as file:
-                file.writelines(f"{line}\n" for line in self.early)
-            self.early.clear()
+@contextmanager
+def log_file(path: Path) -> Iterator[None]:
+    """What spiceprop logs meanwhile is appended to a file."""
+    logger, handler = logging.getLogger("spiceprop"), logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

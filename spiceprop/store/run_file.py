@@ -54,7 +54,7 @@ class SampleRecord:
 
 @dataclass
 class RunRecord:
-    """Everything in ``run.h5``."""
+    """Everything in ``run.h5``. ``result`` is the text of ``result.json``, empty until the run is done."""
 
     experiment: str
     netlist: dict[str, str]
@@ -68,6 +68,7 @@ class RunRecord:
     counters: dict[str, float] = field(default_factory=dict)
     optimiser: dict[str, np.ndarray] = field(default_factory=dict)
     samples: list[SampleRecord] = field(default_factory=list)
+    result: str = ""
 
     def count(self, name: str, by: float) -> None:
         self.counters[name] = self.counters.get(name, 0) + by
@@ -81,6 +82,7 @@ def save_run(record: RunRecord, path: Path) -> None:
         file.attrs["ngspice"] = record.ngspice
         file.attrs["seed"] = record.seed
         file["experiment"] = record.experiment
+        file["result"] = record.result
         for name, text in record.netlist.items():
             file[f"netlist/{name}"] = text.encode("latin-1")
         _put(file, "checkpoints/updates", np.array([point.updates for point in record.checkpoints], dtype=int), "1")
@@ -129,7 +131,9 @@ def load_run(path: Path) -> RunRecord:
     try:
         with h5py.File(path, "r") as file:
             if file.attrs.get("schema") != SCHEMA:
-                raise UserError(f"run.h5 has schema {file.attrs.get('schema')}, this spiceprop reads {SCHEMA}", str(path))
+                raise UserError(
+                    f"run.h5 has schema {file.attrs.get('schema')}, this spiceprop reads {SCHEMA}", str(path)
+                )
             return _read(file)
     except OSError as error:
         raise UserError(f"cannot read the run: {error}. A run folder holds run.h5", file=str(path)) from error
@@ -138,7 +142,9 @@ def load_run(path: Path) -> RunRecord:
 def _read(file: h5py.File) -> RunRecord:
     netlist: dict[str, str] = {}
     file["netlist"].visititems(
-        lambda name, node: netlist.update({name: node[()].decode("latin-1")}) if isinstance(node, h5py.Dataset) else None
+        lambda name, node: (
+            netlist.update({name: node[()].decode("latin-1")}) if isinstance(node, h5py.Dataset) else None
+        )
     )
     optimiser: dict[str, np.ndarray] = {}
     if "optimiser" in file:
@@ -147,7 +153,9 @@ def _read(file: h5py.File) -> RunRecord:
         )
     updates = file["checkpoints/updates"][()]
     layers = [file[f"checkpoints/crossbar_{layer}"][()] for layer in range(1, len(file["checkpoints"]))]
-    validation = zip(*(file[f"validation/{name}"][()].tolist() for name in ("updates", "loss", "accuracy")), strict=True)
+    validation = zip(
+        *(file[f"validation/{name}"][()].tolist() for name in ("updates", "loss", "accuracy")), strict=True
+    )
     return RunRecord(
         experiment=file["experiment"][()].decode(),
         netlist=netlist,
@@ -162,4 +170,5 @@ def _read(file: h5py.File) -> RunRecord:
         statuses={name: int(value) for name, value in file["statuses"].attrs.items()},
         counters={name: float(value) for name, value in file["counters"].attrs.items()},
         optimiser=optimiser,
+        result=file["result"][()].decode() if "result" in file else "",
     )

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is done with a run afterwards: its trained network evaluated, or exported as netlist text."""
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from spiceprop.errors import UserError
+from spiceprop.experiment import Experiment
+from spiceprop.learning.progress import Progress
+from spiceprop.run import Setting, evaluate_test, ngspice_version, prepare, summarise
+from spiceprop.store.atomic import write_text
+from spiceprop.store.run_file import RunRecord, load_run
+
+
+def open_run(folder: Path) -> tuple[Setting, RunRecord]:
+    """A finished or interrupted run, from its own copies of the designer's files."""
+    record = load_run(folder / "run.h5")
+    experiment = Experiment.model_validate({**json.loads(record.experiment), "folder": folder.resolve()})
+    setting = prepare(experiment)
+    return replace(setting, network=setting.network.with_conductances(record.checkpoints[-1].conductances)), record
+
+
+def evaluate_run(folder: Path, *, limit: int | None, progress: Progress) -> dict:
+    """Accuracy of a run's trained network over the whole test split, or a drawn part of it."""
+    if limit is not None and limit < 1:
+        raise UserError(f"--limit is a number of images, 1 or more; found {limit}")
+    setting, trained = open_run(folder)
+    data = setting.experiment.data.model_copy(update={"test": limit})
+    setting = prepare(setting.experiment.model_copy(update={"data": data}))
+    record = replace(trained, counters={}, statuses={}, samples=[], ngspice=ngspice_version())
+    started = time.perf_counter()
+    progress.expect(len(setting.data.test_labels))
+    with setting.pool(setting.network) as pool:
+        found = evaluate_test(setting, record, pool, progress)
+    record.count("seconds", time.perf_counter() - started)
+    return summarise(setting, record, found)
+
+
+def export_run(folder: Path, out: Path) -> list[Path]:
+    """Write the trained network as netlist text: ``out``, and beside it the files that it includes."""
+    setting, _ = open_run(folder)
+    network = replace(setting.network, reduced=False)
+    written = []
+    for name, text in network.files(setting.sample).items():
+        path = out if name == "netlist.cir" else out.parent / name
+        write_text(path, text)
+        written.append(path)
+    return written

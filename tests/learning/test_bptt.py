@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bounded conductances and the gradient of a batch."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from small_networks import small_network
+from small_runs import tiny
+
+from spiceprop.adjoint.finite_difference import central_difference
+from spiceprop.cluster import Job, Pool, chunks
+from spiceprop.learning import ConductanceOptimiser, batch_gradient
+from spiceprop.network import Readout
+
+LOW, HIGH = 1e-6, 1e-4
+SPAN = HIGH - LOW
+
+
+@pytest.fixture
+def start() -> list[np.ndarray]:
+    generator = np.random.default_rng(1)
+    return [generator.uniform(LOW, HIGH, (2, 4, 3)), generator.uniform(LOW, HIGH, (2, 3, 2))]
+
+
+def draws(seed: int, steps: int, size: float) -> list[list[np.ndarray]]:
+    """Gradients in 1/S; a gradient of 1 per unit of conductance range has ``size`` 1."""
+    generator = np.random.default_rng(seed)
+    return [[size / SPAN * generator.normal(size=shape) for shape in ((2, 4, 3), (2, 3, 2))] for _ in range(steps)]
+
+
+def optimiser(start: list[np.ndarray], steps: int, *settings: str) -> ConductanceOptimiser:
+    return ConductanceOptimiser(tiny(*settings), start, steps)
+
+
+def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return all(map(np.array_equal, one, other))
+
+
+@pytest.mark.parametrize("kind", ["adam", "sgd"])
+def test_conductances_stay_in_their_bounds_at_every_step_of_huge_gradients(start, kind):
+    tested = optimiser(start, 40, f"training.optimiser={kind}", "training.rate=3", "training.clip=1e12")
+    reached = set()
+    for gradients in draws(2, 40, 1e12):
+        tested.step(gradients)
+        for g in tested.conductances():
+            assert g.dtype == np.float64
+            assert (g >= LOW).all()
+            assert (g <= HIGH).all()
+            reached |= {bound for bound in (LOW, HIGH) if (g == bound).any()}
+    assert reached == {LOW, HIGH}, "the bounds were met, exactly"
+
+
+def test_start_is_what_was_given(start):
+    for found, given in zip(optimiser(start, 10).conductances(), start, strict=True):
+        np.testing.assert_allclose(found, given, rtol=1e-14)
+
+
+def test_a_step_goes_down_the_gradient_per_unit_of_conductance_range(start):
+    tested = optimiser(start, 10, "training.optimiser=sgd", "training.schedule=constant", "training.rate=1e-3")
+    gradients = draws(3, 1, 1e-3)[0]
+    before = tested.conductances()
+    norm = tested.step(gradients)
+    flat = np.concatenate([gradient.ravel() for gradient in gradients])
+    assert norm == pytest.approx(np.linalg.norm(flat * SPAN))
+    for old, new, gradient in zip(before, tested.conductances(), gradients, strict=True):
+        np.testing.assert_allclose(new - old, -1e-3 * SPAN * SPAN * gradient, rtol=1e-6, atol=1e-19)
+
+
+def test_a_gradient_longer_than_the_clip_is_shortened_to_it_and_its_norm_returned(start):
+    middle = [np.full_like(g, (LOW + HIGH) / 2) for g in start]
+    words = ["training.optimiser=sgd", "training.schedule=constant", "training.rate=0.1", "training.clip=0.5"]
+    tested = optimiser(middle, 10, *words)
+    gradients = draws(4, 1, 1e6)[0]
+    norm = tested.step(gradients)
+    assert norm == pytest.approx(SPAN * np.linalg.norm(np.concatenate([g.ravel() for g in gradients])))
+    moved = [(new - old) / SPAN for old, new in zip(middle, tested.conductances(), strict=True)]
+    assert np.linalg.norm(np.concatenate([step.ravel() for step in moved])) == pytest.approx(0.1 * 0.5, rel=1e-5)
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "constant"])
+@pytest.mark.parametrize("kind", ["adam", "sgd"])
+@pytest.mark.parametrize("cut", [0, 1, 7, 24, 25])
+def test_restored_state_continues_bit_for_bit(start, schedule, kind, cut):
+    words = [f"training.schedule={schedule}", f"training.optimiser={kind}", "training.rate=0.1"]
+    gradients = draws(5, 25, 1.0)
+    whole, first = optimiser(start, 25, *words), optimiser(start, 25, *words)
+    for gradient in gradients[:cut]:
+        whole.step(gradient)
+        first.step(gradient)
+    second = optimiser([np.full_like(g, LOW) for g in start], 25, *words)
+    second.restore(first.state())
+    assert same(second.conductances(), whole.conductances())
+    for gradient in gradients[cut:]:
+        assert second.step(gradient) == whole.step(gradient)
+        assert same(second.conductances(), whole.conductances())
+    assert same(list(second.state().values()), list(whole.state().values()))
+
+
+def test_state_is_a_copy_that_later_steps_leave_alone(start):
+    tested = optimiser(start, 10)
+    for gradients in draws(6, 2, 1.0):
+        tested.step(gradients)
+    state = tested.state()
+    kept = {name: value.copy() for name, value in state.items()}
+    tested.step(draws(7, 1, 1.0)[0])
+    assert same(list(state.values()), list(kept.values()))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 19, 20, 21, 40, 100])
+def test_rate_rises_and_falls_to_nearly_nothing_in_a_run_of_any_length(start, steps):
+    tested = optimiser(start, steps, "training.rate=0.1")
+    rates = []
+    for gradients in draws(8, steps, 1.0):
+        rates.append(tested.optimiser.param_groups[0]["lr"])
+        tested.step(gradients)
+    assert min(rates) > 0
+    assert max(rates) <= 0.1 * (1 + 1e-12)
+    if steps > 20:
+        assert max(rates) > 0.09
+        assert rates[-1] < 1e-3 * max(rates)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_gradient_that_is_not_finite_moves_nothing_now_or_later(start, bad):
+    tested, other = optimiser(start, 10), optimiser(start, 10)
+    gradients = draws(9, 3, 1.0)
+    for one in (tested, other):
+        one.step(gradients[0])
+    before = tested.conductances()
+    broken = [g.copy() for g in gradients[1]]
+    broken[1][0, 1, 1] = bad
+    assert not np.isfinite(tested.step(broken))
+    assert same(tested.conductances(), before)
+    other.schedule.step()
+    for one in (tested, other):
+        one.step(gradients[2])
+    assert same(tested.conductances(), other.conductances())
+    assert all(np.isfinite(g).all() for g in tested.conductances())
+
+
+def test_batch_gradient_is_the_derivative_of_the_mean_loss_in_ngspice():
+    """Central differences of conductances of both crossbars, every loss a mean over a batch that a pool ran."""
+    network = small_network("mif", reduced=True, tight=True)
+    job = Job(network, network.program(), Readout("mean", 300.0, label_smoothing=0.1))
+    generator = np.random.default_rng(11)
+    samples, labels = generator.random((9, 4)), generator.integers(0, 2, 9)
+    conductances = [bar.g for bar in network.crossbars]
+    with Pool(job, 2) as pool:
+        results = list(pool.map(chunks(samples, labels, conductances, 0, gradient=True)))
+        assert [len(result.statuses) for result in results] == [8, 1], "the batch is cut into chunks"
+        gradient = batch_gradient(network, samples, results)
+        version = 0
+        for layer, place in ((0, (0, 0, 0)), (1, (1, 2, 1))):
+
+            def mean_loss(value: float, layer: int = layer, place: tuple = place) -> float:
+                nonlocal version
+                version += 1
+                moved = [g.copy() for g in conductances]
+                moved[layer][place] = value
+                found = list(pool.map(chunks(samples, labels, moved, version, gradient=False)))
+                return float(np.concatenate([result.losses for result in found]).mean())
+
+            reference = central_difference(mean_loss, conductances[layer][place], 2e-3)
+            largest = max(abs(reference.value), np.abs(gradient[layer]).max() * 0.05)
+            assert reference.error < 5e-4 * largest
+            assert abs(gradient[layer][place] - reference.value) < 1e-3 * largest
+
+
+def test_failed_samples_contribute_nothing_to_the_gradient():
+    """One image of a batch with a row voltage beyond all bounds, which ngspice cannot solve."""
+    network = small_network("mif", reduced=True, tight=False)
+    job = Job(network, network.program(), Readout("mean", 300.0))
+    generator = np.random.default_rng(12)
+    samples, labels = generator.random((5, 4)), generator.integers(0, 2, 5)
+    samples[2] = 1e100
+    good = np.array([0, 1, 3, 4])
+    conductances = [bar.g for bar in network.crossbars]
+    with Pool(job, 1) as pool:
+        (mixed,) = pool.map(chunks(samples, labels, conductances, 0, gradient=True))
+        (clean,) = pool.map(chunks(samples[good], labels[good], conductances, 0, gradient=True))
+    assert mixed.statuses == ["ok", "ok", "not converged", "ok", "ok"]
+    assert np.isnan(mixed.losses[2])
+    assert mixed.messages[2] != ""
+    assert np.array_equal(mixed.losses[good], clean.losses)
+    one, other = batch_gradient(network, samples, [mixed]), batch_gradient(network, samples[good], [clean])
+    for with_failure, without in zip(one, other, strict=True):
+        assert np.abs(without).max() > 0
+        np.testing.assert_allclose(with_failure, without, rtol=1e-9, atol=1e-12 * np.abs(without).max())
+    nothing = replace(mixed, statuses=["not converged"] * 5, by_input=0 * mixed.by_input)
+    nothing = replace(nothing, by_weight=[0 * array for array in mixed.by_weight])
+    assert not any(gradient.any() for gradient in batch_gradient(network, samples, [nothing]))

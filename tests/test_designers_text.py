@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The designer's own files through a run: kept as they are, watched for changes, wired as they say."""
+
+from pathlib import Path
+
+import h5py
+import pytest
+from small_networks import NETLISTS
+from small_runs import DIGITS, SHORT, TINY, contents, run
+
+from spiceprop.errors import UserError
+from spiceprop.experiment import load_experiment
+from spiceprop.run import prepare
+from spiceprop.store.run_file import load_run
+
+ODD = (
+    b"* my own neuron, \xb5-sized\r\n"
+    b".include switch.lib  $ beside\r\n"
+    b"*\r\n"
+    b".SUBCKT   Odd\tmem   c=1n e1 = 0   e2=50m ; the batteries\r\n"
+    b"+   ron=1k roff=100k von=110m voff=5m\r\n"
+    b"* a remark in the middle of a statement\r\n"
+    b"+ k=15m tau=1m x0=0.0238 v0=25m\r\n"
+    b"\r\n"
+    b"  Cmem mem 0 {c}   ic={v0} $ membrane\r\n"
+    b"V1   b1 0 {e1}\r\n"
+    b"X1   mem b1 x1 metastable_switch ron={ron} roff={roff}\r\n"
+    b"+ von={von} voff={voff} k={k} tau={tau} x0={x0}\r\n"
+    b"V2 b2 0   {e2}\r\n"
+    b"X2\tmem b2 x2 metastable_switch ron={ron} roff={roff} von={von} voff={voff} k={k} tau={tau} x0={x0}\r\n"
+    b".ENDS Odd\r\n"
+    b"* behind it\r\n"
+    b".end\r\n"
+)
+
+
+@pytest.fixture
+def odd(tmp_path) -> Path:
+    """An experiment with a neuron in the designer's own layout."""
+    (tmp_path / "odd.cir").write_bytes(ODD)
+    (tmp_path / "switch.lib").write_bytes((NETLISTS.parent / "models" / "metastable_switch.lib").read_bytes())
+    (tmp_path / "mine.toml").write_text(DIGITS.read_text().replace("../netlists/mif.cir:mif", "odd.cir:Odd"))
+    return tmp_path / "mine.toml"
+
+
+def test_designers_layout_survives_training_byte_for_byte(odd, tmp_path):
+    folder = tmp_path / "runs" / "mine"
+    result = run(load_experiment(odd, [*TINY, *SHORT]), folder)
+    assert (result["experiment"], result["neuron"], result["failed_samples"]) == ("mine", "odd", 0)
+    assert (folder / "designer" / "odd.cir").read_bytes() == ODD
+    assert (folder / "designer" / "switch.lib").read_bytes() == (tmp_path / "switch.lib").read_bytes()
+    definition = ODD[ODD.index(b".SUBCKT") : ODD.index(b".ENDS Odd") + len(b".ENDS Odd")]
+    assert definition in (folder / "netlist.cir").read_bytes()
+    assert load_run(folder / "run.h5").netlist["designer/odd.cir"].encode("latin-1") == ODD
+
+
+@pytest.mark.parametrize("name", ["odd.cir", "switch.lib"])
+def test_run_whose_designers_files_have_changed_is_not_continued(odd, tmp_path, name):
+    folder = tmp_path / "runs" / "mine"
+    run(load_experiment(odd, [*TINY, *SHORT]), folder)
+    (folder / "result.json").unlink()
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes() + b"* one more remark\n")
+    with pytest.raises(UserError, match=rf"designer/{name} has changed since this run began"):
+        run(load_experiment(odd, [*TINY, *SHORT]), folder, resume=True)
+
+
+def test_edit_of_the_run_folders_own_text_does_not_reach_a_run_that_is_continued(odd, tmp_path):
+    folder = tmp_path / "runs" / "mine"
+    run(load_experiment(odd, [*TINY, *SHORT]), folder)
+    before, record = contents(folder), load_run(folder / "run.h5")
+    (folder / "result.json").unlink()
+    (folder / "netlist.cir").write_bytes(before["netlist.cir"].replace(b"c=1n", b"c=9n"))
+    with h5py.File(folder / "run.h5", "a") as file:
+        del file["result"]
+        file["result"] = ""
+    run(load_experiment(odd, [*TINY, *SHORT]), folder, resume=True)
+    assert contents(folder)["netlist.cir"] == before["netlist.cir"]
+    assert load_run(folder / "run.h5").netlist == record.netlist
+
+
+def test_supplies_reach_their_ports_in_whatever_order_they_are_given(tmp_path):
+    text = (NETLISTS / "mif.cir").read_text().replace("../models/metastable_switch.lib", "switch.lib")
+    text = text.replace(".subckt mif mem ", ".subckt mif mem low high ").replace("V1   b1 0 {e1}", "V1 b1 low {e1}")
+    text = text.replace("V2   b2 0 {e2}", "V2 b2 high {e2}").replace("Xn  mem mif", "Xn mem 0 0 mif")
+    (tmp_path / "mif.cir").write_text(text)
+    (tmp_path / "switch.lib").write_bytes((NETLISTS.parent / "models" / "metastable_switch.lib").read_bytes())
+    (tmp_path / "mine.toml").write_text(DIGITS.read_text().replace("../netlists/mif.cir:mif", "mif.cir:mif"))
+    texts = []
+    for supplies in ("{low=0.001, HIGH=0.01}", "{high=0.01, low=0.001}"):
+        setting = prepare(load_experiment(tmp_path / "mine.toml", [*TINY, f"network.supplies={supplies}"]))
+        texts.append(setting.network.files(setting.sample)["netlist.cir"])
+    assert texts[0] == texts[1]
+    assert "xn1_1 n1_1 supply_low supply_high mif" in texts[0]
