@@ -49,7 +49,7 @@ def doctor(_: argparse.Namespace, output: Output) -> int:
 
 
 def simulate(arguments: argparse.Namespace, output: Output) -> int:
-    from spiceprop.simulate import final_values, simulate_file
+    from spiceprop.simulation import final_values, simulate_file
 
     done = simulate_file(arguments.netlist, out=arguments.out, raw=arguments.raw, plot=arguments.plot)
     output.result(done.summary(), final_values(done))

@@ -53,9 +53,7 @@ def _read_idx(path: Path, magic: int, dimensions: int) -> np.ndarray:
         (found,) = struct.unpack(">i", content[:4])
         if found != magic:
             what = f" (that is an idx file of {_KINDS[found]})" if found in _KINDS else ""
-            raise UserError(
-                f"the first number is {found}{what}; an idx file of {kind} begins with {magic}", str(path)
-            )
+            raise UserError(f"the first number is {found}{what}; an idx file of {kind} begins with {magic}", str(path))
     if len(content) < header_bytes:
         raise UserError(
             f"holds {len(content)} bytes when decompressed; the header of an idx file of {kind} alone has "
@@ -88,9 +86,7 @@ def _decompress(path: Path) -> bytes:
     except gzip.BadGzipFile as error:
         raise UserError(f"is not a gzip file ({error}); a gzipped idx file is expected", str(path)) from None
     except EOFError:
-        raise UserError(
-            "the gzip data ends early: the file is cut short, fetch it again", str(path)
-        ) from None
+        raise UserError("the gzip data ends early: the file is cut short, fetch it again", str(path)) from None
     except zlib.error as error:
         raise UserError(f"the gzip data is damaged ({error}); fetch it again", str(path)) from None
     except OSError as error:

@@ -169,9 +169,7 @@ def _sizes(shape: tuple[int, ...]) -> str:
     return " x ".join(str(size) for size in shape)
 
 
-def _draw_training(
-    source: _Source, train: int | None, validation: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _draw_training(source: _Source, train: int | None, validation: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the training and the validation images, disjoint, each ascending.
 
     The validation images are drawn first, so that they do not change with the number of training images.
@@ -206,15 +204,11 @@ def _check_request(name: str, train: int | None, validation: int, test: int | No
         raise UserError(f"the data seed is {seed}; it must be between 0 and {2**32 - 1}")
 
 
-def _check_available(
-    name: str, source: _Source, train: int | None, validation: int, test: int | None
-) -> None:
+def _check_available(name: str, source: _Source, train: int | None, validation: int, test: int | None) -> None:
     """Refuse counts that the data set cannot give, saying what it can."""
     available = len(source.pool)
     if validation > available:
-        raise UserError(
-            f"validation = {validation} images asked for; {name} has {available} besides its test split"
-        )
+        raise UserError(f"validation = {validation} images asked for; {name} has {available} besides its test split")
     if train is not None and train + validation > available:
         raise UserError(
             f"train = {train} and validation = {validation} images asked for; {name} has {available} besides "

@@ -10,7 +10,8 @@ weights divided by the window, so that sum_n w_n = 1.
 
 CE is the cross entropy; with label smoothing e its target is 1 - e for the label plus e / classes for every class
 (C. Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016). The decision is argmax_j z_j. ``paper`` is
-the loss of P. Zhou et al., "SPICEprop", arXiv 2203.01426; their sum over steps is an integral here, because ngspice's steps are unequal.
+the loss of P. Zhou et al., "SPICEprop", arXiv 2203.01426; their sum over steps is an integral here, because ngspice's
+steps are unequal.
 """
 
 from dataclasses import dataclass

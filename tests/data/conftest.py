@@ -74,8 +74,7 @@ def tiny_contents(tiny_arrays: tuple[np.ndarray, ...]) -> dict[str, bytes]:
 def tiny_official(tiny_contents: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> OfficialSet:
     """Make "mnist" mean the tiny set, with an address that nothing answers on."""
     described = [
-        OfficialFile(name, len(content), hashlib.sha256(content).hexdigest())
-        for name, content in tiny_contents.items()
+        OfficialFile(name, len(content), hashlib.sha256(content).hexdigest()) for name, content in tiny_contents.items()
     ]
     keys = ("train_images", "train_labels", "test_images", "test_labels")
     official = replace(

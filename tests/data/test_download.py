@@ -93,9 +93,7 @@ def test_a_file_with_the_wrong_checksum_is_not_kept(
     content = tiny_contents[name]
     damaged = {"changed": b"\x00" + content[1:], "cut": content[:-1], "longer": content + b"\x00"}[damage]
     (mirror / name).write_bytes(damaged)
-    with pytest.raises(
-        UserError, match=r"t10k-images-idx3-ubyte.gz sent something other than the published file"
-    ):
+    with pytest.raises(UserError, match=r"t10k-images-idx3-ubyte.gz sent something other than the published file"):
         locate_files("mnist")
     assert sorted(contents(cached(no_data))) == ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
 

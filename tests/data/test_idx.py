@@ -31,8 +31,7 @@ def test_labels_are_not_taken_for_images(write_idx: Callable[[np.ndarray], Path]
     with pytest.raises(UserError) as caught:
         read_idx_images(path)
     assert str(caught.value) == (
-        f"{path}: the first number is 2049 (that is an idx file of labels); "
-        "an idx file of images begins with 2051"
+        f"{path}: the first number is 2049 (that is an idx file of labels); an idx file of images begins with 2051"
     )
 
 
@@ -53,9 +52,7 @@ def test_length_must_match_the_header(tmp_path: Path, change: int, found: int) -
     pixels = IMAGES.tobytes() + b"\x00"
     path = tmp_path / "length.gz"
     path.write_bytes(gzip.compress(struct.pack(">4i", 2051, 4, 2, 3) + pixels[: 24 + change]))
-    with pytest.raises(
-        UserError, match=rf"length.gz: {found} bytes follow the header; its sizes 4 x 2 x 3 ask for 24"
-    ):
+    with pytest.raises(UserError, match=rf"length.gz: {found} bytes follow the header; its sizes 4 x 2 x 3 ask for 24"):
         read_idx_images(path)
 
 

@@ -45,17 +45,13 @@ def test_all_four_files_are_named(no_data: Path, tiny_official: OfficialSet, put
     )
 
 
-def test_an_incomplete_folder_is_passed_over(
-    no_data: Path, tiny_official: OfficialSet, put_files: PutFiles
-) -> None:
+def test_an_incomplete_folder_is_passed_over(no_data: Path, tiny_official: OfficialSet, put_files: PutFiles) -> None:
     (put_files(no_data / "data") / "t10k-labels-idx1-ubyte.gz").unlink()
     complete = put_files(no_data.parent / "shared" / "data")
     assert {file.parent for file in locate_files("mnist")} == {complete}
 
 
-def test_without_data_and_network_the_message_says_what_to_do(
-    no_data: Path, tiny_official: OfficialSet
-) -> None:
+def test_without_data_and_network_the_message_says_what_to_do(no_data: Path, tiny_official: OfficialSet) -> None:
     with pytest.raises(UserError) as caught:
         locate_files("mnist")
     message = str(caught.value)

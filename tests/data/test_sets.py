@@ -84,9 +84,7 @@ def test_the_same_seed_gives_the_same_images(load_tiny: LoadTiny) -> None:
 
 
 def test_validation_does_not_depend_on_the_training_count(load_tiny: LoadTiny) -> None:
-    np.testing.assert_array_equal(
-        load_tiny(10, 20, 0).validation_index, load_tiny(180, 20, 0).validation_index
-    )
+    np.testing.assert_array_equal(load_tiny(10, 20, 0).validation_index, load_tiny(180, 20, 0).validation_index)
 
 
 def test_a_limited_test_set_is_fixed_nested_and_not_the_first_images(load_tiny: LoadTiny) -> None:
@@ -105,9 +103,7 @@ def test_zero_images_are_an_empty_array(load_tiny: LoadTiny) -> None:
 def test_files_of_another_size_are_refused(load_tiny: LoadTiny, no_data: Path) -> None:
     folder = no_data / "data" / "mnist"
     (folder / "t10k-labels-idx1-ubyte.gz").write_bytes((folder / "train-labels-idx1-ubyte.gz").read_bytes())
-    with pytest.raises(
-        UserError, match=r"t10k-labels-idx1-ubyte.gz: holds data of the sizes 200; .* MNIST has 60$"
-    ):
+    with pytest.raises(UserError, match=r"t10k-labels-idx1-ubyte.gz: holds data of the sizes 200; .* MNIST has 60$"):
         load_tiny(1, 0, 1)
 
 

@@ -99,7 +99,9 @@ def test_nothing_in_spiceinit_is_executed(tmp_path):
     """ngspice would run it from the current folder and from HOME before any netlist."""
     trap = tmp_path / "trap"
     (tmp_path / ".spiceinit").write_text(f"shell touch {trap}\n")
-    script = "from spiceprop.engines.ngspice import Simulator; import os; print(Simulator.shared().version, os.getcwd())"
+    script = (
+        "from spiceprop.engines.ngspice import Simulator; import os; print(Simulator.shared().version, os.getcwd())"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,

@@ -13,7 +13,7 @@ from spiceprop.netlist import read_netlist
 from spiceprop.network.build import build_network
 from spiceprop.network.text import Sample, crossbar_text
 from spiceprop.network.writeback import NetlistFolder
-from spiceprop.simulate import simulate
+from spiceprop.simulation import simulate
 
 BEFORE, AFTER = np.array([0.9, 0.1, 0.6, 0.4]), np.array([0.3, 0.7, 0.2, 0.5])
 

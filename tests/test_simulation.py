@@ -12,7 +12,7 @@ from small_networks import NETLISTS
 
 from spiceprop.engines import Status
 from spiceprop.errors import UserError
-from spiceprop.simulate import final_values, simulate_file
+from spiceprop.simulation import final_values, simulate_file
 
 DIVIDER = """* a divider charges a capacitor
 V1 in 0 dc 2
