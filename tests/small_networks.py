@@ -34,9 +34,11 @@ def small_network(
     settings = SETTINGS[neuron]
     netlist = read_netlist(path or NETLISTS / f"{neuron}.cir")
     generator = np.random.default_rng(7)
+    first, hidden = settings["i_scales"]
+    scales = (first, *[hidden] * (len(layers) - 2))
     crossbars = tuple(
         Crossbar(random_pairs(rows, columns, 1e-6, 1e-4, 2e-5, generator), scale)
-        for rows, columns, scale in zip(layers, layers[1:], settings["i_scales"], strict=False)
+        for rows, columns, scale in zip(layers, layers[1:], scales, strict=False)
     )
     transient = Transient(
         t_step=1e-4,
@@ -45,7 +47,7 @@ def small_network(
         options=TIGHT if tight else options or dict(TRAINING_OPTIONS),
     )
     return Network(
-        wiring=Wiring(tuple(layers), settings["i_scales"], 1.0, settings["row_reference"], {}),
+        wiring=Wiring(tuple(layers), scales, 1.0, settings["row_reference"], {}),
         source=NeuronSource(netlist, neuron),
         cell=Cell.from_netlist(netlist, neuron),
         crossbars=crossbars,

@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 from small_networks import run_samples, small_network
 
+from spiceprop.cluster import Job, Task, Worker
 from spiceprop.engines.ngspice import Simulator
+from spiceprop.learning import batch_gradient
 from spiceprop.netlist import print_circuit, read_text
 from spiceprop.netlist.flatten import flatten
-from spiceprop.network import Crossbar, random_pairs
+from spiceprop.network import Crossbar, Readout, random_pairs
 from spiceprop.network.text import crossbar_text, resistor_names
 
 
@@ -66,3 +68,15 @@ def test_explicit_inputs_are_row_voltages_and_reduced_inputs_neuron_currents(sam
     np.testing.assert_allclose(reduced.inputs(samples), 0.2 * samples @ weights)
     assert len(explicit.program().resistors) == 36
     assert len(reduced.program().resistors) == 12
+
+
+def test_training_with_every_resistor_in_ngspice_takes_the_same_step(samples):
+    """What the worker returns for a batch does not depend on how the first crossbar is simulated."""
+    labels, steps = np.array([0, 1]), []
+    for reduced in (True, False):
+        network = small_network("mif", reduced=reduced, tight=False)
+        worker = Worker(Job(network, network.program(), Readout("mean", 300.0)))
+        result = worker.run(Task(samples, labels, [bar.g for bar in network.crossbars], 0, gradient=True))
+        steps.append(batch_gradient(network, samples, [result]))
+    for one, other in zip(*steps, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9 * np.abs(one).max())

@@ -120,3 +120,23 @@ def test_gradient_agrees_with_finite_differences_of_ngspice(neuron, samples):
     print(f"at the training options: cosine {cosine:.6f}, ratio of norms {ratio:.4f}")
     assert cosine >= 0.999
     assert abs(ratio - 1) < 0.03
+
+
+def test_a_middle_crossbar_of_a_deeper_network_agrees_with_finite_differences(samples):
+    network = small_network("mif", reduced=True, tight=True, layers=(4, 3, 3, 2))
+    trajectories = run_samples(network, samples)
+    currents = network.crossbars[0].currents(network.v_read * samples)
+    result = backward(network, forward(network, currents, trajectories, LABELS, Readout("mean", 300.0)))
+    slope = network.crossbars[1].pair_gradient(result.by_weight[0].sum(axis=0))
+    g = network.crossbars[1].g
+    for place in [(0, 0, 1), (1, 2, 0)]:
+
+        def loss(value: float, place: tuple = place) -> float:
+            moved = [bar.g.copy() for bar in network.crossbars]
+            moved[1][place] = value
+            other = network.with_conductances(moved)
+            return losses(other, run_samples(other, samples), samples, "mean", 300.0)
+
+        reference = central_difference(loss, g[place], 2e-3)
+        assert reference.error < 5e-4 * abs(reference.value)
+        assert slope[place] == pytest.approx(reference.value, rel=1e-3)
