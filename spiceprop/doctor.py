@@ -8,7 +8,7 @@ import shutil
 import spiceprop
 from spiceprop.errors import UserError
 
-OLDEST = 39
+OLDEST, WITH_KLU_AND_OSDI = 39, 44
 
 
 def examine() -> dict:
@@ -30,12 +30,19 @@ def examine() -> dict:
         "python": platform.python_version(),
         "ngspice": version,
         "ngspice_library": path,
-        "klu": version is not None and version >= 42,
-        "osdi": version is not None and version >= 42,
+        "klu": has_klu_and_osdi(version),
+        "osdi": has_klu_and_osdi(version),
         "c_compiler": shutil.which("cc") or shutil.which("gcc"),
         "cores": os.cpu_count(),
         "problems": problems,
     }
+
+
+def has_klu_and_osdi(version: int | None) -> bool | None:
+    """Debian's ngspice 44 and newer have both, 39 has neither; None where that is not known."""
+    if version is None or OLDEST < version < WITH_KLU_AND_OSDI:
+        return None
+    return version >= WITH_KLU_AND_OSDI
 
 
 def report(found: dict) -> str:

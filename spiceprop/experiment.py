@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, V
 from pydantic_core import ErrorDetails
 
 from spiceprop.engines import TRAINING_OPTIONS
-from spiceprop.engines.deck import OPTIONS
+from spiceprop.engines.deck import TOLERANCES
 from spiceprop.errors import UserError
 
 
@@ -73,9 +73,13 @@ class Simulation(Section):
 
     @model_validator(mode="after")
     def _known_options(self) -> "Simulation":
-        unknown = [name for name in self.options if name not in OPTIONS]
+        # others would change the rule of a step, or the circuit, behind the adjoint's back
+        allowed = [*TOLERANCES, "maxord"]
+        unknown = [name for name in self.options if name not in allowed]
         if unknown:
-            raise ValueError(f"option '{unknown[0]}' is not supported; allowed are {' '.join(sorted(OPTIONS))}")
+            raise ValueError(f"option '{unknown[0]}' is not supported in training; allowed are {' '.join(allowed)}")
+        if self.options.get("maxord", 2) not in (1, 2):
+            raise ValueError("maxord is 1 (backward Euler) or 2 (trapezoid)")
         return self
 
     def all_options(self) -> dict[str, float | None]:
@@ -97,7 +101,7 @@ class Training(Section):
 
 
 class Run(Section):
-    """``workers`` 0 is one for each core; ``time_limit`` is seconds for one image.
+    """``workers`` 0 is one for each core; ``time_limit`` is seconds for one image, on average over a chunk.
 
     ``checkpoints`` at most are kept, the one before the first update not counted.
     """
@@ -105,7 +109,7 @@ class Run(Section):
     workers: Annotated[int, Field(ge=0)] = 0
     time_limit: PositiveFloat = 60.0
     save_samples: Annotated[int, Field(ge=0, le=20)] = 5
-    checkpoints: Annotated[int, Field(ge=1, le=50)] = 20
+    checkpoints: Annotated[int, Field(ge=1, le=49)] = 20
 
 
 class Experiment(Section):

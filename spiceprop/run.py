@@ -22,7 +22,7 @@ from spiceprop.errors import UserError
 from spiceprop.experiment import Experiment
 from spiceprop.learning import Evaluation, Trainer, batch_gradient, evaluate, tally
 from spiceprop.learning.progress import Progress
-from spiceprop.network import Network, Readout
+from spiceprop.network import Network, Program, Readout
 from spiceprop.network.build import build_network
 from spiceprop.network.text import Sample
 from spiceprop.network.writeback import NetlistFolder
@@ -50,6 +50,7 @@ class Setting:
         section, smoothing = self.experiment.network, self.experiment.training.label_smoothing
         readout = Readout(section.readout, section.readout_scale, smoothing)
         job = Job(network, network.program(), readout)
+        load_program(job.program)  # a circuit that ngspice refuses ends here, with its words
         return Pool(job, self.experiment.run.workers or os.cpu_count() or 1, self.experiment.run.time_limit)
 
 
@@ -129,14 +130,19 @@ def _open_record(setting: Setting, folder: Path, *, resume: bool, force: bool) -
         if not resume:
             raise UserError(f"{folder} holds a run: --resume continues it, --force removes it, --out writes elsewhere")
         record = load_run(file)
-        if record.experiment != text:
+        if _without_run(record.experiment) != _without_run(text):
             raise UserError(f"{folder} holds a run of other settings: give --force to remove it, or another --out")
         _check_designer_files(setting, record, folder)
+        if record.ngspice != ngspice_version():
+            raise UserError(
+                f"{folder} was begun with ngspice {record.ngspice}, this is {ngspice_version()}: its numbers would not "
+                "repeat. Continue with that version, or give --force or another --out"
+            )
         for path in filter(is_leftover, folder.rglob("*")):
             path.unlink()
         return record
     if file.exists():
-        shutil.rmtree(folder)
+        _remove_run(folder)
     # a run that was cut before its first file leaves its log and perhaps a part of that file
     elif folder.is_dir() and not all(path.name == "log.txt" or is_leftover(path) for path in folder.iterdir()):
         raise UserError(f"{folder} is not empty and holds no run: give another --out")
@@ -148,11 +154,31 @@ def _open_record(setting: Setting, folder: Path, *, resume: bool, force: bool) -
     )
 
 
+def _without_run(experiment: str) -> dict:
+    """What a run's numbers depend on: time limits and checkpoints may change when it is continued."""
+    return {name: section for name, section in json.loads(experiment).items() if name != "run"}
+
+
+def _remove_run(folder: Path) -> None:
+    """Remove what a run wrote, and nothing else that somebody keeps in its folder."""
+    shutil.rmtree(folder / "designer", ignore_errors=True)
+    for path in list(folder.iterdir()):
+        ours = path.name in ("run.h5", "result.json", "log.txt", "netlist.cir")
+        if ours or is_leftover(path) or path.match("crossbar_*.inc"):
+            path.unlink()
+
+
 def _check_designer_files(setting: Setting, record: RunRecord, folder: Path) -> None:
     before = {name: body for name, body in record.netlist.items() if name.startswith("designer/")}
     changed = sorted({name for name, _ in before.items() ^ setting.network.source.copies().items()})
     if changed:
         raise UserError(f"{changed[0]} has changed since this run began: give --force or another --out", str(folder))
+
+
+def load_program(program: Program) -> None:
+    from spiceprop.engines.ngspice import Simulator
+
+    Simulator.shared().load(program.deck, program.saves, program.t_stop)
 
 
 def ngspice_version() -> str:
@@ -162,12 +188,12 @@ def ngspice_version() -> str:
 
 
 def stored_experiment(setting: Setting) -> str:
-    """The experiment as JSON, its neuron named by the copy in the run folder."""
+    """The experiment as JSON, its neuron named by the copy in the run folder, without the workers of this machine."""
     source = setting.network.source
     main = next(iter(source.copies()))
     network = setting.experiment.network.model_copy(update={"neuron": f"{main}:{source.subcircuit}"})
     return setting.experiment.model_copy(update={"network": network}).model_dump_json(
-        exclude={"folder", "run"}, indent=2
+        exclude={"folder": True, "run": {"workers"}}, indent=2
     )
 
 
@@ -236,6 +262,8 @@ def summarise(setting: Setting, record: RunRecord, found: Evaluation) -> dict:
         "training_runs": int(counters.get("training_runs", 0)),
         "evaluation_runs": int(counters.get("evaluation_runs", 0)),
         "unexplained_steps": int(counters.get("unexplained_steps", 0)),
+        "updates": record.checkpoints[-1].updates,
+        "skipped_updates": int(counters.get("skipped_updates", 0)),
         "epochs": experiment.training.epochs,
         "seconds": round(seconds, 3),
         "images_per_second": round(runs / seconds, 3) if seconds else None,

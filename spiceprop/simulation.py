@@ -12,7 +12,7 @@ from rich.table import Table
 
 from spiceprop.engines import Trajectory, Transient, deck, transient_of
 from spiceprop.errors import UserError
-from spiceprop.netlist import FlatCircuit, Netlist, flatten, read_netlist
+from spiceprop.netlist import FlatCircuit, FlatElement, Netlist, flatten, read_netlist
 from spiceprop.store.atomic import written_beside
 
 PICTURES = (".png", ".pdf", ".svg")
@@ -51,8 +51,8 @@ def simulate(netlist: Netlist, transient: Transient | None = None) -> Trajectory
 
 def wanted_vectors(netlist: Netlist, circuit: FlatCircuit) -> list[str]:
     """What ``.save`` names; every node voltage and source current where it names ``all`` or nothing."""
-    nodes = dict.fromkeys(node for element in circuit.elements for node in (*element.nodes, *element.controls))
-    known = [f"v({node})" for node in nodes if node != "0" and not is_branch(node, circuit)]
+    nodes = dict.fromkeys(node for flat in circuit.elements for node in (*flat.nodes, *controlling_nodes(flat)))
+    known = [f"v({node})" for node in nodes if node != "0"]
     known += [f"i({element.name})" for element in circuit.elements if element.element.name[0] in "veh"]
     if not netlist.saves or "all" in netlist.saves:
         return known
@@ -66,9 +66,9 @@ def wanted_vectors(netlist: Netlist, circuit: FlatCircuit) -> list[str]:
     return list(dict.fromkeys(netlist.saves))
 
 
-def is_branch(name: str, circuit: FlatCircuit) -> bool:
-    """F and H name a source where other elements name nodes."""
-    return any(name in element.controls for element in circuit.elements if element.element.name[0] in "fh")
+def controlling_nodes(flat: FlatElement) -> tuple[str, ...]:
+    """Nodes that an element senses: F and H name a source where E and G name nodes."""
+    return flat.controls if flat.element.name[0] in "eg" else ()
 
 
 def simulate_file(

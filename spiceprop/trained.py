@@ -14,11 +14,11 @@ from spiceprop.store.atomic import write_text
 from spiceprop.store.run_file import RunRecord, load_run
 
 
-def open_run(folder: Path) -> tuple[Setting, RunRecord]:
-    """A finished or interrupted run, from its own copies of the designer's files."""
+def open_run(folder: Path, **data: int | None) -> tuple[Setting, RunRecord]:
+    """A finished or interrupted run, from its own copies of the designer's files; ``data`` replaces keys of [data]."""
     record = load_run(folder / "run.h5")
     experiment = Experiment.model_validate({**json.loads(record.experiment), "folder": folder.resolve()})
-    setting = prepare(experiment)
+    setting = prepare(experiment.model_copy(update={"data": experiment.data.model_copy(update=data)}))
     return replace(setting, network=setting.network.with_conductances(record.checkpoints[-1].conductances)), record
 
 
@@ -26,9 +26,7 @@ def evaluate_run(folder: Path, *, limit: int | None, progress: Progress) -> dict
     """Accuracy of a run's trained network over the whole test split, or a drawn part of it."""
     if limit is not None and limit < 1:
         raise UserError(f"--limit is a number of images, 1 or more; found {limit}")
-    setting, trained = open_run(folder)
-    data = setting.experiment.data.model_copy(update={"test": limit})
-    setting = prepare(setting.experiment.model_copy(update={"data": data}))
+    setting, trained = open_run(folder, test=limit)
     record = replace(trained, counters={}, statuses={}, samples=[], ngspice=ngspice_version())
     started = time.perf_counter()
     progress.expect(len(setting.data.test_labels))
@@ -39,12 +37,21 @@ def evaluate_run(folder: Path, *, limit: int | None, progress: Progress) -> dict
 
 
 def export_run(folder: Path, out: Path) -> list[Path]:
-    """Write the trained network as netlist text: ``out``, and beside it the files that it includes."""
+    """Write the trained network as netlist text: ``out``, and beside it the files that it includes.
+
+    Raises
+    ------
+    UserError: a file beside ``out`` belongs to another export.
+    """
     setting, _ = open_run(folder)
     network = replace(setting.network, reduced=False)
-    written = []
-    for name, text in network.files(setting.sample).items():
-        path = out if name == "netlist.cir" else out.parent / name
+    files = {
+        out if name == "netlist.cir" else out.parent / name: text
+        for name, text in network.files(setting.sample).items()
+    }
+    for path, text in files.items():
+        if path != out and path.exists() and path.read_bytes() != text.encode("latin-1"):
+            raise UserError("belongs to another export: export into another folder", file=str(path))
+    for path, text in files.items():
         write_text(path, text)
-        written.append(path)
-    return written
+    return list(files)

@@ -10,6 +10,8 @@ from small_runs import DIGITS, SHORT, TINY, contents, run
 
 from spiceprop.errors import UserError
 from spiceprop.experiment import load_experiment
+from spiceprop.netlist import read_netlist
+from spiceprop.network import NeuronSource
 from spiceprop.run import prepare
 from spiceprop.store.run_file import load_run
 
@@ -91,3 +93,27 @@ def test_supplies_reach_their_ports_in_whatever_order_they_are_given(tmp_path):
         texts.append(setting.network.files(setting.sample)["netlist.cir"])
     assert texts[0] == texts[1]
     assert "xn1_1 n1_1 supply_low supply_high mif" in texts[0]
+
+
+@pytest.mark.parametrize(
+    ("library", "line", "said"),
+    [
+        ("* l\n.subckt m p n x\n.ends\nr1 a 0 1\n", 4, "'r1 a 0 1' stands outside a .subckt"),
+        ("* l\n.subckt m p n x\n.ends\n.tran 1u 1m\n", 4, "'.tran 1u 1m' stands outside a .subckt"),
+        ("* l\n.options reltol=1e-2\n.subckt m p n x\n.ends\n", 2, "'1e-2' stands outside a .subckt"),
+    ],
+)
+def test_a_library_may_hold_definitions_only(library, line, said, tmp_path):
+    (tmp_path / "m.lib").write_text(library)
+    (tmp_path / "n.cir").write_text("* n\n.include m.lib\n.subckt n mem\nC1 mem 0 1n\n.ends\n.end\n")
+    with pytest.raises(UserError, match=said) as caught:
+        NeuronSource(read_netlist(tmp_path / "n.cir"), "n").check()
+    assert (Path(caught.value.file).name, caught.value.line) == ("m.lib", line)
+
+
+def test_an_include_inside_the_neuron_is_refused(tmp_path):
+    (tmp_path / "m.lib").write_text("* l\nR1 mem 0 1k\n")
+    (tmp_path / "n.cir").write_text("* n\n.subckt n mem\n.include m.lib\nC1 mem 0 1n\n.ends\n.end\n")
+    with pytest.raises(UserError, match=r"put it above the \.subckt") as caught:
+        NeuronSource(read_netlist(tmp_path / "n.cir"), "n").check()
+    assert caught.value.line == 3

@@ -247,6 +247,28 @@ def test_folder_with_the_users_own_files_is_never_written_or_removed(tmp_path, n
     assert contents(tmp_path) == {name: b"mine"}
 
 
+def test_force_removes_what_the_run_wrote_and_nothing_else(tmp_path):
+    run(tiny(*SHORT), tmp_path)
+    (tmp_path / "notes.md").write_text("mine")
+    (tmp_path / "crossbar_9.inc").write_text("of a deeper network before")
+    run(tiny(*SHORT, "training.seed=1"), tmp_path, force=True)
+    assert (tmp_path / "notes.md").read_text() == "mine"
+    assert not (tmp_path / "crossbar_9.inc").exists()
+
+
+def test_a_run_is_not_continued_with_another_ngspice(tmp_path):
+    run(tiny(*SHORT), tmp_path)
+    with h5py.File(tmp_path / "run.h5", "a") as file:
+        file.attrs["ngspice"] = "12"
+    with pytest.raises(UserError, match="was begun with ngspice 12"):
+        run(tiny(*SHORT), tmp_path, resume=True)
+
+
+def test_a_training_whose_gradients_are_never_finite_is_an_error(tmp_path):
+    with pytest.raises(UserError, match="gradients were not finite, so nothing is trained"):
+        run(tiny(*SHORT, "network.readout_scale=1e160", "training.epochs=4", "training.batch=2"), tmp_path)
+
+
 def test_empty_folder_and_what_a_cut_left_before_the_first_file_are_used_and_force_begins_anew(tmp_path):
     (tmp_path / "log.txt").write_text("an earlier line\n")
     (tmp_path / ".run.h5.1.part").write_bytes(b"half")

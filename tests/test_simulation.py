@@ -12,7 +12,8 @@ from small_networks import NETLISTS
 
 from spiceprop.engines import Status
 from spiceprop.errors import UserError
-from spiceprop.simulation import final_values, simulate_file
+from spiceprop.netlist import read_netlist
+from spiceprop.simulation import final_values, simulate, simulate_file
 
 DIVIDER = """* a divider charges a capacitor
 V1 in 0 dc 2
@@ -153,3 +154,24 @@ def test_every_netlist_of_the_project_runs_as_it_stands(path):
     done = simulate_file(path)
     assert done.trajectory.ok, done.trajectory.message
     assert set(done.trajectory.names) == set(done.summary()["final"])
+
+
+def test_a_node_named_like_the_source_that_an_f_senses_is_saved(tmp_path):
+    (tmp_path / "n.cir").write_text("* n\nV1 v1 0 1\nR1 v1 0 1k\nF1 0 b V1 2\nR2 b 0 1\n.tran 1u 10u\n.end\n")
+    trajectory = simulate(read_netlist(tmp_path / "n.cir"))
+    assert set(trajectory.names) == {"v(v1)", "v(b)", "i(v1)"}
+    assert trajectory["v(v1)"][-1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (".options reltol\n.tran 1u 10u", "option 'reltol' needs a number"),
+        (".options cshunt=1e-9\n.tran 1u 10u", "option 'cshunt' is not supported"),
+        (".tran 1u 10u 0 -1u", "0 <= tmax"),
+    ],
+)
+def test_an_analysis_that_makes_no_sense_is_refused(text, said, tmp_path):
+    (tmp_path / "n.cir").write_text(f"* n\nV1 a 0 1\nR1 a 0 1k\n{text}\n.end\n")
+    with pytest.raises(UserError, match=said):
+        simulate(read_netlist(tmp_path / "n.cir"))

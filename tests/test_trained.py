@@ -5,10 +5,12 @@ import json
 
 import numpy as np
 import pytest
+from plain_ngspice import plain_ngspice
 from small_runs import FIELDS, Counted, conductances_in_text, contents
 
 from spiceprop.errors import UserError
 from spiceprop.netlist import read_netlist
+from spiceprop.simulation import simulate
 from spiceprop.store.run_file import load_run
 from spiceprop.trained import evaluate_run, export_run
 
@@ -32,6 +34,24 @@ def test_evaluation_without_limit_covers_the_whole_test_split(finished):
 def test_evaluation_of_no_images_is_refused(finished, limit):
     with pytest.raises(UserError, match=f"--limit is a number of images, 1 or more; found {limit}"):
         evaluate_run(finished, limit=limit, progress=Counted())
+
+
+def test_exported_netlist_in_plain_ngspice_gives_the_waveforms_of_simulate(finished, tmp_path):
+    written = export_run(finished, tmp_path / "mine.cir")
+    plain, simulated = plain_ngspice(written[0]), simulate(read_netlist(written[0]))
+    np.testing.assert_allclose(plain["time"], simulated.times, rtol=1e-9)
+    for j in range(1, 11):
+        assert np.abs(plain[f"v(n2_{j})"] - simulated[f"v(n2_{j})"]).max() < 1e-6
+
+
+def test_a_second_export_never_changes_the_files_of_the_first(finished, tmp_path):
+    written = export_run(finished, tmp_path / "mine.cir")
+    assert export_run(finished, tmp_path / "again.cir")[1:] == written[1:], "the same files are no conflict"
+    (tmp_path / "crossbar_1.inc").write_text("another network's")
+    before = contents(tmp_path)
+    with pytest.raises(UserError, match="belongs to another export: export into another folder"):
+        export_run(finished, tmp_path / "third.cir")
+    assert contents(tmp_path) == before
 
 
 def test_export_is_the_network_of_the_run_folder(finished, tmp_path):

@@ -51,15 +51,19 @@ class Cell:
         """
         circuit = flatten_subcircuit(netlist, name)
         supplies = {port.lower(): volts for port, volts in (supplies or {}).items()}
-        first, *others = circuit.ports or [""]
+        if not circuit.ports:
+            raise netlist.sources[0].whole_error(f".subckt {name} has no port: its first one is the membrane")
+        first, *others = circuit.ports
         if set(others) != set(supplies):
             raise netlist.sources[0].whole_error(
                 f".subckt {name} needs a supply for each port behind the first: ports "
                 f"{' '.join(others) or 'none'}, "
                 f"supplies given {' '.join(supplies) or 'none'} ([network] supplies = {{port = volts}})"
             )
+        own = circuit.scope.own
+        defaults = {parameter: evaluate(value, circuit.scope) for parameter, value in own.items()}
         system = cell_system(circuit, supplies)
-        if first is None or f"v({first})" not in system.names:
+        if f"v({first})" not in system.names:
             raise netlist.sources[0].whole_error(f".subckt {name} holds its first port: it cannot be a membrane")
         row = system.names.index(f"v({first})")
         if not any(system.incidence[row, :]):
@@ -67,8 +71,7 @@ class Cell:
                 f".subckt {name} has no capacitor at its first port '{first}': a membrane needs one"
             )
         names = list(system.parameters)
-        own = circuit.scope.own
-        values = np.array([evaluate(own[parameter], circuit.scope) for parameter in names])
+        values = np.array([defaults[parameter] for parameter in names])
         return cls(name.lower(), circuit, system, names, values)
 
     def __getstate__(self) -> dict:

@@ -168,6 +168,11 @@ class Builder:
         for flat in self.circuit.elements:
             if flat.element.name[0] == "c" and flat.element.ic and node in flat.nodes:
                 other = flat.nodes[1 - flat.nodes.index(node)]
+                if other not in self.known and node in self.circuit.ports:
+                    raise flat.element.span.error(
+                        f"ic= of {flat.element.name} to '{other}' does not say where the membrane '{node}' starts: "
+                        "give the ic= of a capacitor to a fixed node first, or an .ic"
+                    )
                 if other in self.known:
                     start = self.translator.parameter(flat.element.ic.expression, flat.scope)
                     return self.known[other] + (start if node == flat.nodes[0] else -start)

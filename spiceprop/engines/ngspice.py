@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi, ffi_string_utf8
+from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
 
 from spiceprop.engines.trajectory import Status, Trajectory
 from spiceprop.errors import UserError
@@ -36,7 +36,7 @@ class _Library(NgSpiceShared):
     @staticmethod
     def _send_char(message, _ngspice_id, user_data):
         self = ffi.from_handle(user_data)
-        stream, _, content = ffi_string_utf8(message).partition(" ")
+        stream, _, content = ffi.string(message).decode("utf-8", "replace").partition(" ")
         (self._stderr if stream == "stderr" else self._stdout).append(content)
         return 0
 
@@ -114,7 +114,7 @@ class Simulator:
 
         Raises
         ------
-        RuntimeError: ngspice refused text that spiceprop printed; that is a defect of spiceprop.
+        UserError: ngspice refuses the circuit; its own words are in the message.
         """
         if self._loaded:
             self._command("remcirc")
@@ -123,7 +123,7 @@ class Simulator:
         self._c.ngSpice_Circ(ffi.new("char *[]", [*lines, ffi.NULL]))
         complaints = [line for line in self.messages if "error" in line.lower() or "failed" in line.lower()]
         if complaints:
-            raise RuntimeError("ngspice refused the circuit: " + " | ".join(complaints[:5]))
+            raise UserError("ngspice refused the circuit: " + " | ".join(complaints[:5]))
         self._loaded, self._saves, self._t_stop = True, tuple(saves), t_stop
 
     def alter(self, names: Iterable[str], values: Iterable[float]) -> None:

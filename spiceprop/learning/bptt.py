@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from spiceprop.cluster import Result
 from spiceprop.experiment import Experiment
@@ -50,6 +51,7 @@ class ConductanceOptimiser:
 
     def __init__(self, experiment: Experiment, conductances: list[np.ndarray], steps: int):
         torch.set_num_threads(1)
+        threadpool_limits(limits=1)  # BLAS too: sums split over threads would depend on their number
         training = experiment.training
         self.bounds = Bounds(experiment.network.g_min, experiment.network.g_max)
         self.clip = training.clip

@@ -5,6 +5,7 @@ A batch's order depends on the seed and the epoch alone, and the position in tra
 made; so a run that was cut continues from its last checkpoint as if it had never stopped.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -19,6 +20,9 @@ from spiceprop.learning.bptt import ConductanceOptimiser, batch_gradient
 from spiceprop.learning.progress import Progress
 from spiceprop.network import Network
 from spiceprop.store.run_file import Checkpoint, RunRecord
+
+log = logging.getLogger("spiceprop")
+SKIPS_IN_A_ROW = 10
 
 
 @dataclass(frozen=True)
@@ -118,14 +122,25 @@ class Trainer:
         tally(self.record, results, "training")
         losses = np.concatenate([result.losses for result in results])
         if not np.isfinite(losses).any():
-            message = next(message for result in results for message in result.messages if message)
+            said = [message for result in results for message in result.messages if message]
+            message = said[0] if said else "the membrane potentials are not finite"
             raise UserError(
                 f"every image of batch {batch + 1} failed in ngspice: {message}. Try a smaller simulation.t_max, "
                 "or currents nearer to the neuron's range (network.i_scale)"
             )
         network = self.network.with_conductances(conductances)
         self.record.losses.append(float(np.nanmean(losses)))
-        self.record.norms.append(self.optimiser.step(batch_gradient(network, images, results)))
+        norm = self.optimiser.step(batch_gradient(network, images, results))
+        self.record.norms.append(norm)
+        if not np.isfinite(norm):
+            self.record.count("skipped_updates", 1)
+            log.warning("update %d skipped: its gradient is not finite", self.done + 1)
+            recent = self.record.norms[-SKIPS_IN_A_ROW:]
+            if len(recent) == min(SKIPS_IN_A_ROW, self.updates) and not np.isfinite(recent).any():
+                raise UserError(
+                    f"the last {len(recent)} gradients were not finite, so nothing is trained: does the neuron divide "
+                    "by 0, or take the root or logarithm of 0, or is network.readout_scale too large?"
+                )
 
     def recent_loss(self) -> float:
         recent = self.record.losses[-20:]

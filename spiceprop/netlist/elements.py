@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The elements of the language: for each first letter, a function that reads the rest of the statement."""
 
+from spiceprop.netlist.names import is_ground, objection_to_node
 from spiceprop.netlist.tree import (
     BehaviouralSource,
     ControlledSource,
@@ -9,7 +10,7 @@ from spiceprop.netlist.tree import (
     Passive,
     Waveform,
 )
-from spiceprop.netlist.words import GROUND, StatementWords
+from spiceprop.netlist.words import StatementWords
 
 
 def read_passive(name: str, words: StatementWords) -> Passive:
@@ -91,7 +92,9 @@ def read_instance(name: str, words: StatementWords) -> Instance:
     if not names:
         raise words.error("an instance needs its nodes and the name of a subcircuit")
     *nodes, subcircuit = names
-    nodes = tuple("0" if node in GROUND else node for node in nodes)
+    if message := next(filter(None, map(objection_to_node, nodes)), None):
+        raise words.error(message)
+    nodes = tuple("0" if is_ground(node) else node for node in nodes)
     return Instance(name, nodes, subcircuit, words.assignments(), words.whole())
 
 

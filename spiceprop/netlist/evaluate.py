@@ -60,6 +60,8 @@ OPERATORS: dict[tuple[str, int], Function] = {
     ("?:", 3): lambda c, x, y: x if c else y,
 }
 
+CHAIN_LIMIT = 100
+
 
 def evaluate(value: Value, scope: Scope) -> float:
     """The number that a value stands for in a scope.
@@ -80,6 +82,8 @@ def _number(tree: Expression, scope: Scope, using: tuple[tuple[int, str], ...]) 
         key = (id(definer), tree.name)
         if key in using:
             raise tree.span.error(f"parameter '{tree.name}' is defined by itself")
+        if len(using) > CHAIN_LIMIT:
+            raise tree.span.error(f"more than {CHAIN_LIMIT} parameters follow from each other here")
         return _number(expression, where, (*using, key))
     if isinstance(tree, Probe):
         raise tree.span.error(f"{tree.span.text} is a quantity of the circuit: only B sources may use it")

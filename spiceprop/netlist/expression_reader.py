@@ -24,10 +24,12 @@ from spiceprop.netlist.expression import (
     Operation,
     Probe,
 )
+from spiceprop.netlist.names import objection_to_node
 from spiceprop.netlist.numbers import match_number, objection
 from spiceprop.netlist.source import LogicalLine, Span
 
 DEPTH_LIMIT = 50
+OPERATION_LIMIT = 300  # those who walk a tree recurse into it
 _BINARY = [["||"], ["&&"], ["==", "!=", "<=", ">=", "<", ">"], ["+", "-"], ["*", "/"]]
 _TOKEN = re.compile(r"\s*(\*\*|\|\||&&|[=!<>]=|[-+*/^?:(),{}'<>!]|[a-z_][\w.#]*|$)", re.IGNORECASE)
 _NODE = re.compile(r"\s*([^\s(),={}]+)\s*")
@@ -39,7 +41,8 @@ class ExpressionReader:
 
     def __init__(self, line: LogicalLine, start: int, end: int | None = None, *, source: bool = False):
         self.line, self.begin, self.position = line, start, start
-        self.end, self.source, self.depth = len(line.text) if end is None else end, source, 0
+        self.end, self.source = len(line.text) if end is None else end, source
+        self.depth = self.operations = 0
 
     def read_all(self) -> Expression:
         """The expression, which must fill the range."""
@@ -81,10 +84,20 @@ class ExpressionReader:
     def span(self, start: int) -> Span:
         return self.line.span(_SPACE.match(self.line.text, start).end(), self.position)
 
+    def operation(self, operator: str, operands: tuple[Expression, ...], start: int) -> Operation:
+        self.count(start)
+        return Operation(operator, operands, self.span(start))
+
+    def count(self, start: int) -> None:
+        self.operations += 1
+        if self.operations > OPERATION_LIMIT:
+            raise self.span(start).error(f"more than {OPERATION_LIMIT} operators in one expression: split it up")
+
     def ternary(self) -> Expression:
         start, condition = self.position, self.binary(0)
         if not self.take("?"):
             return condition
+        self.count(start)
         then_start = self.position
         then = self.ternary()
         if not self.source and isinstance(then, Operation) and then.operator == "?:" and self._bare(then, then_start):
@@ -97,7 +110,7 @@ class ExpressionReader:
             return self.unary()
         start, left = self.position, self.binary(level + 1)
         while operator := self.take(*_BINARY[level]):
-            left = Operation(operator, (left, self.binary(level + 1)), self.span(start))
+            left = self.operation(operator, (left, self.binary(level + 1)), start)
         return left
 
     def unary(self) -> Expression:
@@ -105,6 +118,7 @@ class ExpressionReader:
         if operator := self.take("-", "+", "!"):
             if operator != "!":
                 self._check_sign(start, operator)
+            self.count(start)
             return Operation(operator, (self.unary(),), self.span(start))
         return self.power()
 
@@ -115,10 +129,10 @@ class ExpressionReader:
             sign_start = self.position
             if self.take("-"):
                 self._check_sign(sign_start, "-")
-                exponent = Operation("-", (self.atom(),), self.span(sign_start))
+                exponent = self.operation("-", (self.atom(),), sign_start)
             else:
                 exponent = self.atom()
-            base = Operation("^", (base, exponent), self.span(start))
+            base = self.operation("^", (base, exponent), start)
         return base
 
     def _check_sign(self, start: int, sign: str) -> None:
@@ -205,7 +219,10 @@ class ExpressionReader:
             found = _NODE.match(self.line.text, self.position)
             if found is None:
                 raise self.error(f"expected a name inside {quantity}(...)")
-            targets.append(found.group(1).lower())
+            name = found.group(1).lower()
+            if not name.isascii() or (quantity == "v" and objection_to_node(name)):
+                raise self.error(objection_to_node(name) or f"'{name}' has letters that ngspice cannot read")
+            targets.append(name)
             self.position = found.end()
             if not self.take(","):
                 break

@@ -12,6 +12,7 @@ is refused, ``p={p}`` means the caller's p in both.
 from dataclasses import dataclass, field
 
 from spiceprop.netlist.expression import Expression, Name, Probe, walk
+from spiceprop.netlist.names import is_ground
 from spiceprop.netlist.source import Span
 from spiceprop.netlist.tree import BehaviouralSource, Body, Element, Instance, Netlist, Subcircuit, Value
 
@@ -79,7 +80,7 @@ def element_name(name: str, prefix: str) -> str:
 
 
 def rename_node(name: str, prefix: str, node_names: dict[str, str]) -> str:
-    if name in ("0", "gnd"):
+    if is_ground(name):
         return "0"
     return node_names.get(name, prefix + name)
 

@@ -17,6 +17,7 @@ from spiceprop.netlist.tree import Body, Include, Netlist, Subcircuit, Transient
 from spiceprop.netlist.words import StatementWords
 
 _QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
+INCLUDE_LIMIT = 500
 TOLERATED = (".print", ".plot", ".probe", ".title", ".width")
 
 
@@ -79,8 +80,7 @@ class Reader:
             method(words)
         elif name not in TOLERATED:
             raise words.line.error(
-                f"'{name}' is not supported; allowed are .param .subckt .ends .include .ic .options "
-                f".tran .save "
+                f"'{name}' is not supported; allowed are .param .subckt .ends .include .ic .options .tran .save "
                 ".end, and .print .plot .probe, which are skipped"
             )
 
@@ -89,8 +89,7 @@ class Reader:
         for name in found:
             if self.open and name in self.open[-1].defaults:
                 raise words.line.error(
-                    f"'{name}' is already a parameter of .subckt {self.open[-1].name}, and ngspice "
-                    f"would let this "
+                    f"'{name}' is already a parameter of .subckt {self.open[-1].name}, and ngspice would let this "
                     ".param win over every instance: give it another name"
                 )
         self.body.parameters |= found
@@ -131,6 +130,8 @@ class Reader:
         path = self.resolve(name, Path(words.line.source.file), words)
         if path in self.reading:
             raise words.line.error(f"{name} includes itself: {' -> '.join(p.name for p in [*self.reading, path])}")
+        if len(self.netlist.includes) >= INCLUDE_LIMIT:
+            raise words.line.error(f"more than {INCLUDE_LIMIT} files are included")
         source = Source.load(path)
         self.netlist.includes.append(Include(path, source, words.whole()))
         self.reading.append(path)
@@ -138,13 +139,12 @@ class Reader:
         self.reading.pop()
 
     def resolve(self, name: str, file: Path, words: StatementWords) -> Path:
-        """The included file: beside its includer or on a library path, and never outside both."""
+        """The included file, named from its includer's folder as in ngspice, and never outside the allowed ones."""
         root = self.reading[0].parent
         allowed = [root, *self.library_paths]
-        for folder in (file.parent, *self.library_paths):
-            path = (folder / name).resolve()
-            if path.is_file() and any(path.is_relative_to(place) for place in allowed):
-                return path
+        path = (root / file.parent / name).resolve()
+        if path.is_file() and any(path.is_relative_to(place) for place in allowed):
+            return path
         places = ", ".join(str(place) for place in allowed)
         raise words.line.error(f"cannot include '{name}': no such file in the allowed folders ({places})")
 

@@ -5,6 +5,7 @@ import re
 
 from spiceprop.netlist.expression import RESERVED, Number
 from spiceprop.netlist.expression_reader import ExpressionReader
+from spiceprop.netlist.names import is_ground, objection_to_node
 from spiceprop.netlist.numbers import match_number, objection
 from spiceprop.netlist.source import LogicalLine
 from spiceprop.netlist.tree import Value
@@ -12,8 +13,6 @@ from spiceprop.netlist.tree import Value
 _BLANK = re.compile(r"[\s,]*")
 _WORD = re.compile(r"[^\s,=(){}'\"]+")
 _PARAMETER = re.compile(r"[a-z_][a-z0-9_]*")
-
-GROUND = ("0", "gnd")
 
 
 class StatementWords:
@@ -40,12 +39,16 @@ class StatementWords:
         found = _WORD.match(self.line.text, self._skip())
         if found is None:
             raise self.error(f"expected {what}, found '{self.peek() or 'the end of the statement'}'")
+        if not found.group().isascii():
+            raise self.error(f"'{found.group()}' has letters that ngspice cannot read: use ASCII in names")
         self.position = found.end()
         return found.group().lower()
 
     def node(self) -> str:
         name = self.word("a node")
-        return "0" if name in GROUND else name
+        if message := objection_to_node(name):
+            raise self.error(message)
+        return "0" if is_ground(name) else name
 
     def take(self, text: str) -> bool:
         if self.peek() != text:

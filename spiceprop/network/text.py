@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spiceprop.engines.deck import save_lines
 from spiceprop.netlist import Netlist
 from spiceprop.netlist.numbers import format_number
 
@@ -61,18 +62,32 @@ class NeuronSource:
         return "\n".join(wanted)
 
     def check(self) -> None:
-        """Refuse elements at the top level of an included file: the network would hold them too.
+        """Refuse what would travel into the network with the definitions, or not travel with them.
 
         Raises
         ------
-        UserError: with the element's file and line.
+        UserError: with file and line, for an element or an analysis at the top level of an included file, and for an
+            ``.include`` inside a ``.subckt`` of the main file, whose path would no longer hold.
         """
-        for element in self.netlist.body.elements:
-            if element.span.source is not self.netlist.sources[0]:
-                raise element.span.error(
-                    f"'{element.name}' stands outside a .subckt in an included file: a neuron's libraries may hold "
+        main, body = self.netlist.sources[0], self.netlist.body
+        loose = [element.span for element in body.elements]
+        loose += [value.span for value in body.initial.values()]
+        loose += [value.span for value in self.netlist.options.values() if value]
+        loose += [self.netlist.transient.span] if self.netlist.transient else []
+        for span in loose:
+            if span.source is not main:
+                raise span.error(
+                    f"'{span.text}' stands outside a .subckt in an included file: a neuron's libraries may hold "
                     "definitions only. Move it into the main file, which is read for its definitions"
                 )
+        inside = [include.span for include in self.netlist.includes if include.span.source is main]
+        for span in inside:
+            if any(
+                part.span.start < span.start < part.end
+                for part in body.subcircuits.values()
+                if part.span.source is main
+            ):
+                raise span.error("a neuron's .subckt cannot hold an .include: put it above the .subckt")
 
 
 @dataclass(frozen=True)
@@ -174,7 +189,3 @@ def _layer_lines(wiring: Wiring, subcircuit: str, k: int, *, with_crossbar: bool
         lines += [f"fm{k}_{j} n{k}_{j} 0 vcm{k}_{j} {ratio}" for j in neurons]
     supplies = "".join(f" supply_{port}" for port in wiring.supplies)
     return lines + [f"xn{k}_{j} n{k}_{j}{supplies} {subcircuit}" for j in neurons]
-
-
-def save_lines(saves: list[str]) -> list[str]:
-    return [f".save {' '.join(saves[start : start + 50])}" for start in range(0, len(saves), 50)]

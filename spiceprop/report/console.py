@@ -50,12 +50,16 @@ def result_table(result: dict, folder: Path) -> str:
     rows = {
         "network": f"{'-'.join(map(str, result['layers']))} of {result['neuron']}, {result['dataset']}",
         "accuracy": percent,
-        "trained on": f"{result['train_images']} images, {result['epochs']} epochs",
+        "trained on": f"{result['train_images']} images, {result['epochs']} epochs, {result['updates']} updates",
         "ngspice runs": f"{result['ngspice_runs']}, {result['failed_samples']} failed",
         "time": f"{result['seconds']:.0f} s, {result['images_per_second']} images/s",
         "gradient / ngspice": f"{100 * gradient / simulation:.1f} % of its time" if simulation and gradient else "-",
         "ngspice": result["ngspice"],
     }
+    if result["unexplained_steps"]:
+        rows["beware"] = f"{result['unexplained_steps']} steps obey no known rule: their gradient is a guess"
+    if result["skipped_updates"]:
+        rows["beware of"] = f"{result['skipped_updates']} updates skipped, whose gradient was not finite"
     for name, text in rows.items():
         table.add_row(name, text)
     stream = io.StringIO()

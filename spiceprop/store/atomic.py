@@ -17,6 +17,8 @@ def written_beside(path: Path) -> Iterator[Path]:
     ------
     UserError: the file cannot be written there.
     """
+    if not path.name:
+        raise UserError(f"cannot write: '{path}' names no file")
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

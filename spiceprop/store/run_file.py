@@ -135,6 +135,8 @@ def load_run(path: Path) -> RunRecord:
                     f"run.h5 has schema {file.attrs.get('schema')}, this spiceprop reads {SCHEMA}", str(path)
                 )
             return _read(file)
+    except KeyError as error:
+        raise UserError(f"not a whole run.h5: {error.args[0]}", file=str(path)) from error
     except OSError as error:
         raise UserError(f"cannot read the run: {error}. A run folder holds run.h5", file=str(path)) from error
 

@@ -178,7 +178,17 @@ REFUSED = {
         "no capacitor at its",
     ),
     "a held membrane": (".subckt cell mem\nC1 mem 0 1u\nV1 mem 0 1\n.ends", None, "holds its first port"),
-    "no port": (".subckt cell\nC1 a 0 1u\n.ends", None, "cannot be a membrane"),
+    "no port": (".subckt cell\nC1 a 0 1u\n.ends", None, "has no port"),
+    "a membrane whose start does not follow": (
+        ".subckt cell a\nC1 a q 1u ic=0.2\nC2 q 0 1u ic=0.1\n.ends",
+        3,
+        "does not say where the membrane 'a' starts",
+    ),
+    "a parameter defined by itself": (
+        ".subckt cell a c={c}\nC1 a 0 {c}\n.ends",
+        2,
+        "defined by itself",
+    ),
     "a port without a supply": (
         ".subckt cell mem vdd\nC1 mem 0 1u\nR1 mem vdd 1\n.ends",
         None,

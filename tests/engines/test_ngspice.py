@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from spiceprop.engines import Status
+from spiceprop.engines.deck import FLAGS, NUMBERS
 from spiceprop.engines.ngspice import Simulator
+from spiceprop.errors import UserError
 
 RC = [
     "* rc",
@@ -21,6 +23,7 @@ RC = [
     ".end",
 ]
 SAVES = ["v(out)", "i(v1)"]
+COUNTS = {"itl1", "itl2", "itl4", "itl5", "gminsteps", "srcsteps"}
 
 
 def closed_form(t, volts=1.0, ohms=1e3, start=0.25):
@@ -53,7 +56,23 @@ def test_a_run_leaves_no_history(simulator):
     first = simulator.run()
     simulator.alter(["v1"], [-3.0])
     simulator.run()
-    simulator.alter(["v1"], [1.0])
+    simulator.load(["* another", "i1 0 a 1", "r1 a 0 2", ".options reltol=1e-3", ".tran 1u 1m", ".end"], ["v(a)"], 1e-3)
+    assert simulator.run()["v(a)"][-1] == pytest.approx(2.0)
+    simulator.load(RC, SAVES, 2e-3)
+    again = simulator.run()
+    assert first.times.tobytes() == again.times.tobytes()
+    assert first.values.tobytes() == again.values.tobytes()
+
+
+@pytest.mark.parametrize("name", sorted(NUMBERS | FLAGS))
+def test_no_option_outlives_its_circuit(simulator, name):
+    """An option that ngspice keeps for later circuits would change their results unseen (cshunt does)."""
+    first = simulator.run()
+    value = {"maxord": 1.0, "temp": 80.0, "tnom": 10.0, "gmin": 1e-6}.get(name, 5.0 if name in COUNTS else 1e-4)
+    other = f".options {name}" if name in FLAGS else f".options {name}={value}"
+    simulator.load([*RC[:4], other, *RC[5:]], SAVES, 2e-3)
+    simulator.run()
+    simulator.load(RC, SAVES, 2e-3)
     again = simulator.run()
     assert first.times.tobytes() == again.times.tobytes()
     assert first.values.tobytes() == again.values.tobytes()
@@ -89,7 +108,7 @@ def test_a_vector_that_does_not_exist_is_no_success(simulator):
 
 
 def test_text_that_ngspice_refuses_is_reported(simulator):
-    with pytest.raises(RuntimeError, match="refused"):
+    with pytest.raises(UserError, match="refused"):
         simulator.load(["* bad", "r1 a 0 what_is_this", "v1 a 0 1", ".tran 1u 1m", ".end"], ["v(a)"], 1e-3)
     simulator.load(RC, SAVES, 2e-3)
     assert simulator.run().ok

@@ -156,6 +156,19 @@ MISTAKES = {
     "two .tran": (".tran 1u 1m\n.tran 1u 2m", 3, "already a .tran"),
     "an option without a number": (".options reltol=big", 2, "needs a number"),
     "a number too large": ("r1 a 0 1e400", 2, "too large"),
+    "a node called time": ("r1 time 0 1", 2, "a node cannot be named 'time'"),
+    "a node called like a branch": ("v1 a 0 1\nr1 v1#branch 0 1", 3, "a node cannot be named 'v1#branch'"),
+    "a node called like a vector of a plot": ("x1 tran1.time s\n.subckt s a\nr1 a 0 1\n.ends", 2, "cannot be named"),
+    "a probe of time": ("b1 a 0 i=v(time)", 2, "a node cannot be named 'time'"),
+    "a name that ngspice cannot read": ("r1 n\xe4 0 1", 2, "use ASCII in names"),
+    "too many terms": ("b1 a 0 i=" + "+".join(["v(a)"] * 400), 2, "more than 300 operators"),
+    "too many signs": ("b1 a 0 i=" + "-" * 3000 + "1", 2, "more than 300 operators"),
+    "too many choices": ("b1 a 0 i=" + "v(a)>0 ? 1 : " * 400 + "0", 2, "more than 300 operators"),
+    "a long chain of parameters": (
+        ".param p0=1 " + " ".join(f"p{i}={{p{i - 1}}}" for i in range(1, 300)) + "\nr1 a 0 {p299}",
+        2,
+        "more than 100 parameters follow from each other",
+    ),
     "a number with letters between": ("r1 a 0 1k5", 2, "expected a value"),
 }
 

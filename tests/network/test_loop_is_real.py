@@ -22,7 +22,7 @@ LABELS = np.array([0, 1])
 
 
 def with_another_form(folder: Path) -> Path:
-    """netlists/mif.cir with the designer's library inside, one B expression of another form and nothing else."""
+    """A copy of netlists/mif.cir and its library; one B expression has another form and nothing else differs."""
     library = (NETLISTS.parent / "models" / "metastable_switch.lib").read_text()
     before, after = "exp((v(p,n)-{voff})/{k})", "(1+tanh((v(p,n)-{voff})/(3*{k})))^2"
     assert library.count(before) == 1
@@ -82,7 +82,11 @@ def test_another_form_of_one_expression_changes_waveform_gradient_and_training(t
 
     fast = [small_network("mif", reduced=True, tight=False, path=where) for where in (None, path)]
     first, second = (trained(network, samples, 5) for network in fast)
-    assert np.abs(first[0] - second[0]).max() > 1e-8, "training goes another way"
+    apart = np.abs(first[0] - second[0]).max()
+    assert apart > 1e-7, "training goes another way"
+    # and the way is that of the changed circuit: with every resistor in ngspice and tight steps it is the same one
+    reference = trained(changed, samples, 5)
+    assert np.abs(second[0] - reference[0]).max() < 0.05 * apart
 
 
 def test_other_waveforms_give_another_update(samples):

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Trained conductances in the netlist's text: what plain ngspice makes of it, and what stays the designer's."""
 
-import subprocess
-from pathlib import Path
-
 import numpy as np
 import pytest
+from plain_ngspice import plain_ngspice
 from small_networks import NETLISTS, run_samples, small_network
 
 from spiceprop.experiment import load_experiment
@@ -16,28 +14,6 @@ from spiceprop.network.writeback import NetlistFolder
 from spiceprop.simulation import simulate
 
 BEFORE, AFTER = np.array([0.9, 0.1, 0.6, 0.4]), np.array([0.3, 0.7, 0.2, 0.5])
-
-
-def read_raw(path: Path) -> dict[str, np.ndarray]:
-    """Vectors of a binary raw file by name."""
-    head, _, body = path.read_bytes().partition(b"Binary:\n")
-    lines = head.decode().splitlines()
-    names = [line.split()[1] for line in lines[lines.index("Variables:") + 1 :]]
-    return dict(zip(names, np.frombuffer(body).reshape(-1, len(names)).T, strict=True))
-
-
-def plain_ngspice(netlist: Path) -> dict[str, np.ndarray]:
-    """The netlist in ``ngspice -b``, as its user would run it."""
-    raw = netlist.with_suffix(".raw")
-    done = subprocess.run(
-        ["ngspice", "-b", "-r", raw.name, netlist.name],
-        cwd=netlist.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert raw.exists(), done.stdout + done.stderr
-    return read_raw(raw)
 
 
 @pytest.fixture
