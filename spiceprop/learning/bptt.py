@@ -79,7 +79,7 @@ class ConductanceOptimiser:
         norm = float(torch.nn.utils.clip_grad_norm_(self.theta, self.clip))
         if np.isfinite(norm):
             self.optimiser.step()
-        self.schedule.step()
+        self._advance_schedule(1)
         with torch.no_grad():
             for theta in self.theta:
                 theta.clamp_(0.0, 1.0)
@@ -110,8 +110,11 @@ class ConductanceOptimiser:
                 _, index, slot = name.split("/")
                 slots.setdefault(int(index), {})[slot] = torch.from_numpy(np.array(value))
         self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": slots})
+        self._advance_schedule(int(saved["schedule"]))
+
+    def _advance_schedule(self, steps: int) -> None:
         with warnings.catch_warnings():
-            # torch expects a step of the optimiser before each of the schedule; those were made before the cut
+            # torch expects a step of the optimiser before each of these; it was made before a cut, or skipped on purpose
             warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
-            for _ in range(int(saved["schedule"])):
+            for _ in range(steps):
                 self.schedule.step()
