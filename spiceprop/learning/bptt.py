@@ -114,7 +114,7 @@ class ConductanceOptimiser:
 
     def _advance_schedule(self, steps: int) -> None:
         with warnings.catch_warnings():
-            # torch expects a step of the optimiser before each of these; it was made before a cut, or skipped on purpose
+            # torch expects a step of the optimiser before each; it was made before a cut, or skipped on purpose
             warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
             for _ in range(steps):
                 self.schedule.step()
