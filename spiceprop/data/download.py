@@ -8,14 +8,13 @@ several processes that fetch the same one at once do no harm.
 
 import hashlib
 import http.client
-import os
 import sys
-import tempfile
 import urllib.request
 from pathlib import Path
 
 from spiceprop.data.official import OfficialFile
 from spiceprop.errors import UserError
+from spiceprop.store.atomic import written_beside
 
 # Seconds without a single byte after which a server counts as gone.
 TIMEOUT = 30.0
@@ -35,10 +34,8 @@ def download_file(url: str, official: OfficialFile, target: Path) -> None:
             f"{url} sent something other than the published file: its sha256 begins with {found[:12]}, "
             f"expected {official.sha256[:12]}"
         )
-    try:
-        _write_whole(target, content)
-    except OSError as error:
-        raise UserError(f"cannot be written: {error.strerror or error}", str(target)) from None
+    with written_beside(target) as beside:
+        beside.write_bytes(content)
 
 
 def _fetch(url: str, size: int) -> bytes:
@@ -48,16 +45,3 @@ def _fetch(url: str, size: int) -> bytes:
             return response.read(size + 1)
     except (OSError, http.client.HTTPException) as error:
         raise UserError(f"{url} could not be fetched: {error}") from None
-
-
-def _write_whole(target: Path, content: bytes) -> None:
-    """Write beside `target` and rename; the temporary file is removed when that fails."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -107,9 +107,7 @@ def test_a_vanished_mirror_is_reported(no_data: Path, mirror: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_reported(no_data: Path, mirror: Path) -> None:
     cached(no_data).parent.parent.mkdir()
     cached(no_data).parent.write_text("a file where the cache folder should be")
-    with pytest.raises(
-        UserError, match=r"train-images-idx3-ubyte.gz: cannot be written: (Not a directory|File exists)"
-    ):
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte.gz: cannot write: (Not a directory|File exists)"):
         locate_files("mnist")
 
 
@@ -117,6 +115,6 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path, no_data: Path, mir
     official = locate.OFFICIAL_SETS["mnist"]
     target = tmp_path / "kept" / "file.gz"
     target.mkdir(parents=True)  # a folder of that name: the final rename fails
-    with pytest.raises(UserError, match=r"file.gz: cannot be written: Is a directory"):
+    with pytest.raises(UserError, match=r"file.gz: cannot write: Is a directory"):
         download_file(official.url + official.train_labels.name, official.train_labels, target)
     assert list(target.parent.iterdir()) == [target]
