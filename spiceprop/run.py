@@ -46,10 +46,10 @@ class Setting:
         """The named sample of ``netlist.cir``: the first image of the drawn test set."""
         return Sample(self.data.test_images[0], f"{self.data.name} test image {self.data.test_index[0]}")
 
-    def pool(self, network: Network) -> Pool:
+    def pool(self) -> Pool:
         section, smoothing = self.experiment.network, self.experiment.training.label_smoothing
         readout = Readout(section.readout, section.readout_scale, smoothing)
-        job = Job(network, network.program(), readout)
+        job = Job(self.network, self.network.program(), readout)
         load_program(job.program)  # a circuit that ngspice refuses ends here, with its words
         return Pool(job, self.experiment.run.workers or os.cpu_count() or 1, self.experiment.run.time_limit)
 
@@ -106,8 +106,7 @@ def _train(setting: Setting, record: RunRecord, folder: Path, progress: Progress
     def checkpoint(found: Evaluation | None = None) -> None:
         nonlocal started
         text.update(record.checkpoints[-1].conductances, setting.sample)
-        written = {name: body for name, body in text.texts().items() if not name.startswith("crossbar")}
-        record.netlist = setting.network.source.copies() | written
+        record.netlist = setting.network.source.copies() | text.texts()
         record.count("seconds", time.perf_counter() - started)
         started = time.perf_counter()
         if found:
@@ -115,7 +114,7 @@ def _train(setting: Setting, record: RunRecord, folder: Path, progress: Progress
         save_run(record, folder / "run.h5")
         log.info("%d updates, loss %.4f, validation %s", trainer.done, trainer.recent_loss(), record.validation[-1:])
 
-    with setting.pool(setting.network) as pool:
+    with setting.pool() as pool:
         trainer.train(pool, progress, checkpoint)
         found = evaluate_test(setting, record, pool, progress)
         record.samples = _record_samples(setting, record, pool, found)

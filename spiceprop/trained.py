@@ -30,7 +30,7 @@ def evaluate_run(folder: Path, *, limit: int | None, progress: Progress) -> dict
     record = replace(trained, counters={}, statuses={}, samples=[], ngspice=ngspice_version())
     started = time.perf_counter()
     progress.expect(len(setting.data.test_labels))
-    with setting.pool(setting.network) as pool:
+    with setting.pool() as pool:
         found = evaluate_test(setting, record, pool, progress)
     record.count("seconds", time.perf_counter() - started)
     return summarise(setting, record, found)

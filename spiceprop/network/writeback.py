@@ -43,6 +43,7 @@ class NetlistFolder:
             write_text(Path(source.file), source.render())
 
     def texts(self) -> dict[str, str]:
-        """Every file of the netlist by its path below the folder."""
+        """The netlist's files by path below the folder, but for the crossbars: the conductances say what these hold."""
         root = self.folder.resolve()
-        return {str(Path(source.file).relative_to(root)): source.render() for source in self.netlist.sources}
+        paths = {Path(source.file).relative_to(root): source for source in self.netlist.sources}
+        return {str(path): source.render() for path, source in paths.items() if not path.match("crossbar_*.inc")}

@@ -17,7 +17,7 @@ def trained(*settings: str) -> RunRecord:
     setting = prepare(tiny(*SHORT, *settings))
     record = RunRecord(experiment="{}", netlist={}, seed=0, ngspice="")
     trainer = Trainer(setting.experiment, setting.network, setting.data, record)
-    with setting.pool(setting.network) as pool:
+    with setting.pool() as pool:
         trainer.train(pool, Counted(), lambda: None)
     return record
 
