@@ -47,7 +47,7 @@ def small_network(
         options=TIGHT if tight else options or dict(TRAINING_OPTIONS),
     )
     return Network(
-        wiring=Wiring(tuple(layers), scales, 1.0, settings["row_reference"], {}),
+        wiring=Wiring(tuple(layers), 1.0, settings["row_reference"], {}),
         source=NeuronSource(netlist, neuron),
         cell=Cell.from_netlist(netlist, neuron),
         crossbars=crossbars,

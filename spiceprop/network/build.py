@@ -24,7 +24,7 @@ def build_network(experiment: Experiment) -> Network:
     volts = {port.lower(): value for port, value in section.supplies.items()}
     supplies = {port: volts[port] for port in cell.circuit.ports[1:]}
     return Network(
-        wiring=Wiring(section.layers, scales, section.row_gain, section.row_reference, supplies),
+        wiring=Wiring(section.layers, section.row_gain, section.row_reference, supplies),
         source=source,
         cell=cell,
         crossbars=tuple(

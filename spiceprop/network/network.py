@@ -33,7 +33,7 @@ class Network:
 
     Attributes
     ----------
-    wiring: sizes, mirrors and row drivers.
+    wiring: sizes, row drivers and supplies.
     source: the designer's netlist of the neuron.
     cell: the same neuron as equations.
     crossbars: one for each layer of neurons.
@@ -76,7 +76,7 @@ class Network:
             sample.name,
             self.transient.lines(),
             self.saves(),
-            reduced=self.reduced,
+            {layer: self.crossbars[layer - 1].i_scale for layer in self.simulated_crossbars()},
         )
         found = {"netlist.cir": text, **self.source.copies()}
         for layer in self.simulated_crossbars():

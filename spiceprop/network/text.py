@@ -97,13 +97,11 @@ class Wiring:
     Attributes
     ----------
     layers: numbers of rows and neurons, [784, 100, 10].
-    i_scales: mirror ratio of each crossbar.
     row_gain, row_reference: a hidden neuron drives its row with row_gain (v - row_reference).
     supplies: port name to volts, in the order of the subcircuit's ports behind the first.
     """
 
     layers: tuple[int, ...]
-    i_scales: tuple[float, ...]
     row_gain: float
     row_reference: float
     supplies: dict[str, float]
@@ -145,13 +143,13 @@ def network_text(
     sample: str,
     analysis: list[str],
     saves: list[str],
-    *,
-    reduced: bool,
+    mirrors: dict[int, float],
 ) -> str:
     """``netlist.cir``: definitions, inputs, rows, columns, neurons and the analysis.
 
-    inputs: row voltages (rows,) in volt, or with ``reduced`` neuron currents (neurons,) in ampere; ``sample`` is
-    what they are called.
+    ``mirrors`` holds the mirror ratio of each layer whose crossbar stands in the text. ``inputs`` are row voltages
+    (rows,) in volt, or neuron currents (neurons,) in ampere where the first layer has no crossbar; ``sample`` is what
+    they are called.
     """
     value = [format_number(number) for number in inputs]
     lines = [
@@ -160,7 +158,7 @@ def network_text(
         source.definitions(),
     ]
     lines += ["", f"* inputs: {sample}"]
-    if reduced:
+    if 1 not in mirrors:
         lines += [f"iin1_{j} 0 n1_{j} dc {current}" for j, current in enumerate(value, 1)]
     else:
         lines += [f"vin1_{i} row1_{i} 0 dc {voltage}" for i, voltage in enumerate(value, 1)]
@@ -169,20 +167,20 @@ def network_text(
     for layer in range(1, len(wiring.layers)):
         lines += [
             "",
-            *_layer_lines(wiring, source.subcircuit, layer, with_crossbar=not (reduced and layer == 1)),
+            *_layer_lines(wiring, source.subcircuit, layer, mirrors.get(layer)),
         ]
     lines += ["", *analysis, *save_lines(saves), f".print tran {saves[-1]}", ".end"]
     return "\n".join(lines) + "\n"
 
 
-def _layer_lines(wiring: Wiring, subcircuit: str, k: int, *, with_crossbar: bool) -> list[str]:
+def _layer_lines(wiring: Wiring, subcircuit: str, k: int, mirror: float | None) -> list[str]:
     lines, neurons = [f"* layer {k}"], range(1, wiring.layers[k] + 1)
     if k > 1:
         lines.append(f"vref{k} ref{k} 0 dc {format_number(wiring.row_reference)}")
         gain = format_number(wiring.row_gain)
         lines += [f"erow{k}_{i} row{k}_{i} 0 n{k - 1}_{i} ref{k} {gain}" for i in range(1, wiring.layers[k - 1] + 1)]
-    if with_crossbar:
-        ratio = format_number(wiring.i_scales[k - 1])
+    if mirror is not None:
+        ratio = format_number(mirror)
         lines.append(f".include crossbar_{k}.inc")
         lines += [f"vc{sign}{k}_{j} c{sign}{k}_{j} 0 dc 0" for sign in "pm" for j in neurons]
         lines += [f"fp{k}_{j} 0 n{k}_{j} vcp{k}_{j} {ratio}" for j in neurons]
