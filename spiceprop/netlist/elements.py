@@ -23,7 +23,7 @@ def read_passive(name: str, words: StatementWords) -> Passive:
         words.expect("=")
         initial = words.value("an initial voltage")
     words.finish()
-    return Passive(name, nodes, value, initial, words.whole())
+    return Passive(name, nodes, value, initial, {}, words.whole())
 
 
 def read_independent(name: str, words: StatementWords) -> IndependentSource:
@@ -38,7 +38,7 @@ def read_independent(name: str, words: StatementWords) -> IndependentSource:
             dc = words.value("a DC value, PULSE or PWL")
         else:
             raise words.error(f"'{words.peek()}' is not understood here: a source has one DC value, PULSE or PWL")
-    return IndependentSource(name, nodes, dc, waveform, words.whole())
+    return IndependentSource(name, nodes, dc, waveform, {}, words.whole())
 
 
 def read_waveform(words: StatementWords) -> Waveform:
@@ -53,7 +53,7 @@ def read_waveform(words: StatementWords) -> Waveform:
         raise words.error(f"PULSE takes 2 to 7 values (v1 v2 td tr tf pw per), found {len(arguments)}")
     if kind == "pwl" and (len(arguments) < 2 or len(arguments) % 2):
         raise words.error(f"PWL takes pairs of time and value, found {len(arguments)} values")
-    return Waveform(kind, tuple(arguments), words.line.span(start, words.position))
+    return Waveform(kind, tuple(arguments), {}, words.line.span(start, words.position))
 
 
 def read_controlled(name: str, words: StatementWords) -> ControlledSource:
@@ -66,7 +66,7 @@ def read_controlled(name: str, words: StatementWords) -> ControlledSource:
         words.expect(")")
     value = words.value("a gain")
     words.finish()
-    return ControlledSource(name, nodes, controls, value, words.whole())
+    return ControlledSource(name, nodes, controls, value, {}, words.whole())
 
 
 def read_behavioural(name: str, words: StatementWords) -> BehaviouralSource:
@@ -75,7 +75,7 @@ def read_behavioural(name: str, words: StatementWords) -> BehaviouralSource:
     if quantity not in ("i", "v"):
         raise words.error(f"expected I= or V=, found '{quantity}'")
     words.expect("=")
-    return BehaviouralSource(name, nodes, quantity, words.rest(), words.whole())
+    return BehaviouralSource(name, nodes, quantity, words.rest(), {}, words.whole())
 
 
 def read_instance(name: str, words: StatementWords) -> Instance:

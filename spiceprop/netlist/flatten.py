@@ -42,7 +42,11 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class FlatElement:
-    """An element of the opened circuit. ``prefix`` is ``''`` at the top level, else like ``xn.x1.``."""
+    """An element of the opened circuit.
+
+    ``prefix`` is ``''`` at the top level, else like ``xn.x1.``; ``multipliers`` are the ``m=`` of the instances
+    around it, each with the scope it is evaluated in.
+    """
 
     element: Element
     prefix: str
@@ -50,6 +54,7 @@ class FlatElement:
     controls: tuple[str, ...]
     scope: Scope
     node_names: dict[str, str]
+    multipliers: tuple[tuple[Value, Scope], ...] = ()
 
     @property
     def name(self) -> str:

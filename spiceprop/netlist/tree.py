@@ -19,22 +19,68 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Waveform:
-    """PULSE or PWL of an independent source, arguments in the order of the text."""
+    """The waveform of an independent source, arguments in the order of the text.
+
+    ``kind`` is a key of `WAVEFORMS`; ``options`` are ``r=`` and ``td=`` of a PWL.
+    """
 
     kind: str
     arguments: tuple[Value, ...]
+    options: dict[str, Value]
     span: Span
+
+    def values(self) -> dict[str, Value]:
+        """Every value of the text by its name: ``pulse.v2``, ``pwl.0.time``, ``pwl.0.value``, ``pwl.td``."""
+        if self.kind == "pwl":
+            names = [f"{pair}.{part}" for pair in range(len(self.arguments) // 2) for part in ("time", "value")]
+        else:
+            names = WAVEFORMS[self.kind][: len(self.arguments)]
+        named = dict(zip(names, self.arguments, strict=True)) | self.options
+        return {f"{self.kind}.{name}": value for name, value in named.items()}
+
+
+WAVEFORMS: dict[str, tuple[str, ...]] = {
+    "pulse": ("v1", "v2", "td", "tr", "tf", "pw", "per", "phase"),
+    "sin": ("vo", "va", "freq", "td", "theta", "phase"),
+    "exp": ("v1", "v2", "td1", "tau1", "td2", "tau2"),
+    "sffm": ("vo", "va", "fc", "mdi", "fs", "phasec", "phases"),
+    "am": ("va", "vo", "mf", "fc", "td", "phases"),
+    "pwl": (),
+}
+"""Arguments of the waveforms in ngspice's order (manual, "Independent sources"); PWL has pairs without end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passive:
-    """R or C between two nodes; ``ic`` is the initial voltage of a C."""
+    """R, C or L between two nodes.
+
+    ``ic`` is the initial voltage of a C or the initial current of an L; ``modifiers`` are ``tc1=``, ``tc2=``,
+    ``m=``, ``scale=``, ``temp=`` and ``dtemp=``.
+    """
 
     name: str
     nodes: tuple[str, str]
     value: Value
     ic: Value | None
+    modifiers: dict[str, Value]
     span: Span
+
+    def values(self) -> dict[str, Value]:
+        return {"": self.value} | ({"ic": self.ic} if self.ic else {}) | self.modifiers
+
+
+@dataclass(frozen=True, slots=True)
+class Coupling:
+    """K: the coupling factor of two inductors."""
+
+    name: str
+    inductors: tuple[str, str]
+    value: Value
+    span: Span
+    nodes: tuple[str, ...] = ()
+
+    def values(self) -> dict[str, Value]:
+        return {"": self.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +91,66 @@ class IndependentSource:
     nodes: tuple[str, str]
     dc: Value | None
     waveform: Waveform | None
+    modifiers: dict[str, Value]
     span: Span
+
+    def values(self) -> dict[str, Value]:
+        return ({"": self.dc} if self.dc else {}) | (self.waveform.values() if self.waveform else {}) | self.modifiers
 
 
 @dataclass(frozen=True, slots=True)
 class ControlledSource:
-    """E, G (``controls`` are two nodes) or F, H (``controls`` is one voltage source)."""
+    """E, G (``controls`` are two nodes) or F, H (``controls`` is one element with a branch current)."""
 
     name: str
     nodes: tuple[str, str]
     controls: tuple[str, ...]
     value: Value
+    modifiers: dict[str, Value]
     span: Span
+
+    def values(self) -> dict[str, Value]:
+        return {"": self.value} | self.modifiers
 
 
 @dataclass(frozen=True, slots=True)
 class BehaviouralSource:
-    """B with ``quantity`` ``i`` or ``v``."""
+    """B, or E and G with VALUE=, or what a behavioural R, C or L stands for: ``quantity`` is ``i`` or ``v``."""
 
     name: str
     nodes: tuple[str, str]
     quantity: str
     value: Value
+    modifiers: dict[str, Value]
     span: Span
+
+    def values(self) -> dict[str, Value]:
+        return {"": self.value} | self.modifiers
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """An element that ngspice simulates and that has no gradient: D Q M J Z S W T, and R C L with a model.
+
+    ``model`` is its ``.model``, or None (T); ``words`` are numbers without a name and flags such as ``off``;
+    ``modifiers`` are ``name=value``.
+    """
+
+    name: str
+    nodes: tuple[str, ...]
+    controls: tuple[str, ...]
+    model: str | None
+    words: tuple[Value | str, ...]
+    modifiers: dict[str, Value]
+    span: Span
+
+    def values(self) -> dict[str, Value]:
+        return dict(self.modifiers)
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """X: a use of a subcircuit with parameters of its own."""
+    """X: a use of a subcircuit with parameters of its own; ``m`` among them multiplies what is inside."""
 
     name: str
     nodes: tuple[str, ...]
@@ -80,8 +158,31 @@ class Instance:
     parameters: dict[str, Value]
     span: Span
 
+    def values(self) -> dict[str, Value]:
+        return dict(self.parameters)
 
-Element = Passive | IndependentSource | ControlledSource | BehaviouralSource | Instance
+
+Element = Passive | Coupling | IndependentSource | ControlledSource | BehaviouralSource | Device | Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """``.model name kind(name=value ...)``; words without a value, such as ``nchan``, stand as None."""
+
+    name: str
+    kind: str
+    parameters: dict[str, Value | None]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """``.func name(arguments) {body}``: its calls are replaced by its body when all of the netlist is read."""
+
+    name: str
+    arguments: tuple[str, ...]
+    body: Value
+    span: Span
 
 
 @dataclass(slots=True)
@@ -92,6 +193,9 @@ class Body:
     parameters: dict[str, Value] = field(default_factory=dict)
     subcircuits: dict[str, "Subcircuit"] = field(default_factory=dict)
     initial: dict[str, Value] = field(default_factory=dict)
+    guesses: dict[str, Value] = field(default_factory=dict)
+    models: dict[str, Model] = field(default_factory=dict)
+    functions: dict[str, Function] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
