@@ -34,12 +34,13 @@ Rows = dict[sp.Symbol, sp.Expr]
 
 @dataclass(frozen=True)
 class Environment:
-    """What the equations need of ``.options`` and ``.tran``: temperatures in Celsius, times in seconds."""
+    """What the equations need to know of ``.options`` and ``.tran`` (Celsius, seconds) and of ngspice."""
 
     temp: float = 27.0
     tnom: float = 27.0
     t_step: float = 1e-3
     t_stop: float = 1.0
+    version: int = 39
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,15 @@ from spiceprop.netlist.flatten import FlatElement, Scope
 EXP_LIMIT = math.log(1e99)
 
 
+class whole_part(sp.Function):
+    """The largest integer below its argument; it jumps, and between the jumps nothing moves it."""
+
+    is_extended_real = True
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.Integer(0)
+
+
 class limited_exp(sp.Function):
     """exp(x) up to x = 227.96, 1e99 above, as ngspice evaluates it."""
 
@@ -45,11 +54,18 @@ class _Joined:
         return functools.reduce(self.join, parts)
 
 
+def _select(conditions: list, choices: list, default: float) -> np.ndarray:
+    """numpy's own takes no plain truth value, which a condition of numbers alone is."""
+    return np.select([np.asarray(condition, dtype=bool) for condition in conditions], choices, default=default)
+
+
 NUMERIC = [
     {
         "limited_exp": numeric_limited_exp,
         "logical_and": _Joined(np.logical_and),
         "logical_or": _Joined(np.logical_or),
+        "select": _select,
+        "whole_part": np.floor,
     },
     "numpy",
 ]

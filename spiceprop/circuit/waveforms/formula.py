@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A waveform that is a formula of time and of its arguments: evaluated, and differentiated by sympy."""
+"""A waveform that is a formula of time and of its arguments: evaluated, and differentiated by sympy.
+
+ngspice takes a default where an argument is missing, and for some arguments also where it is 0: then the argument
+does not act and has no derivative.
+"""
 
 from collections.abc import Callable
 from functools import cache
@@ -8,63 +12,36 @@ import numpy as np
 import sympy as sp
 
 from spiceprop.circuit.stamps import TIME, Environment, value_symbol
-
-
-class periods(sp.Function):
-    """How many whole periods have passed; it jumps, and between the jumps no argument moves it."""
-
-    is_extended_real = True
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return sp.Integer(0)
-
+from spiceprop.circuit.symbols import NUMERIC
 
 Arguments = dict[str, sp.Expr]
-Formula = Callable[[Arguments], sp.Expr]
+Formula = Callable[[Arguments, Environment], sp.Expr]
+"""The arguments that act, by name, to an expression of them and of `TIME`."""
+
+CHANGED = 42
+"""The first version of ngspice to which the newer defaults of PULSE, SFFM and AM are ascribed; measured: 39 and 46."""
 
 
 class FormulaWaveform:
-    """One waveform with numbers for its arguments.
+    """A formula with numbers for its acting arguments."""
 
-    Parameters
-    ----------
-    formula: of the arguments by name and of `TIME`.
-    given: numbers of the arguments that the netlist gives, by name.
-    defaults: numbers of the others, in their place also where 0 is given for one of ``zero_means_default``.
-    """
-
-    def __init__(
-        self, formula: Formula, given: dict[str, float], defaults: dict[str, float], zero_means_default: frozenset[str]
-    ):
-        acting = {name: value for name, value in given.items() if value != 0 or name not in zero_means_default}
-        self.names = tuple(acting)
-        numbers = defaults | acting
-        self.numbers = numbers
-        self._value, self._slopes = compiled(formula, tuple(numbers), self.names)
+    def __init__(self, formula: Formula, acting: dict[str, float], environment: Environment):
+        self.numbers = acting
+        self._value, self._slopes = _compiled(formula, tuple(acting), environment)
 
     def value(self, times: np.ndarray) -> np.ndarray:
         return np.broadcast_to(self._value(times, *self.numbers.values()), times.shape)
 
     def slopes(self, times: np.ndarray) -> dict[str, np.ndarray]:
-        """d value / d argument at each time."""
+        """d value / d argument at each time, for the arguments that act."""
         slopes = self._slopes(times, *self.numbers.values())
-        return {name: np.broadcast_to(slope, times.shape) for name, slope in zip(self.names, slopes, strict=True)}
+        return {name: np.broadcast_to(slope, times.shape) for name, slope in zip(self.numbers, slopes, strict=True)}
 
 
 @cache
-def compiled(formula: Formula, names: tuple[str, ...], by: tuple[str, ...]) -> tuple[Callable, Callable]:
-    """The formula and its derivatives as numpy functions of times and of the arguments in the order of ``names``."""
+def _compiled(formula: Formula, names: tuple[str, ...], environment: Environment) -> tuple[Callable, Callable]:
     symbols = {name: value_symbol(name) for name in names}
-    value = formula(symbols)
-    arguments = [TIME, *symbols.values()]
-    modules = [{"periods": lambda time, period: np.floor(time / period)}, "numpy"]
-    slopes = [sp.diff(value, symbols[name]) for name in by]
-    return sp.lambdify(arguments, value, modules=modules, cse=True), sp.lambdify(
-        arguments, slopes, modules=modules, cse=True
-    )
-
-
-def defaults_of(environment: Environment, **defaults: float | str) -> dict[str, float]:
-    """Numbers, ``"step"`` and ``"stop"`` of ``.tran``, and ``"1/stop"``."""
-    words = {"step": environment.t_step, "stop": environment.t_stop, "1/stop": 1 / environment.t_stop}
-    return {name: words.get(value, value) for name, value in defaults.items()}
+    value = formula(symbols, environment)
+    slopes = [sp.diff(value, symbol) for symbol in symbols.values()]
+    numeric = [sp.lambdify([TIME, *symbols.values()], what, modules=NUMERIC, cse=True) for what in (value, slopes)]
+    return numeric[0], numeric[1]
