@@ -24,6 +24,7 @@ import numpy as np
 from scipy.sparse.linalg import splu
 
 from spiceprop.adjoint.whole_steps import WholeRun
+from spiceprop.circuit.bind import Place
 from spiceprop.circuit.pattern import Pattern
 from spiceprop.circuit.stamps import WAVE
 from spiceprop.circuit.whole import Group, WholeCircuit
@@ -87,12 +88,16 @@ class WholeAdjoint:
 
     Attributes
     ----------
-    by_place: of each number of the netlist, by `place_key`, (losses,).
+    by_place: of each number of the netlist that acts, by `place_key`: its place and (losses,).
     by_initial_node: of the ``.ic`` of each node through the operating point, (losses,).
     """
 
-    by_place: dict[PlaceKey, np.ndarray]
+    by_place: dict[PlaceKey, tuple[Place, np.ndarray]]
     by_initial_node: dict[str, np.ndarray]
+
+    def at(self, value: Value, scope: Scope) -> np.ndarray | float:
+        """Derivatives by the number at one place; 0 where it does not act."""
+        return self.by_place.get(place_key(value, scope), (None, 0.0))[1]
 
 
 def whole_adjoint(run: WholeRun, by_state: np.ndarray) -> WholeAdjoint:
@@ -126,7 +131,7 @@ class Sweep:
         self.incidence_transposed = run.circuit.incidence.T.tocsr()
         self.losses = by_state.shape[0]
         self.mu, self.s = np.zeros((2, self.incidence_transposed.shape[0], self.losses))
-        self.by_place: dict[PlaceKey, np.ndarray] = {}
+        self.by_place: dict[PlaceKey, tuple[Place, np.ndarray]] = {}
         self.by_initial_node: dict[str, np.ndarray] = {}
 
     def block(self, points: slice) -> None:
@@ -211,6 +216,6 @@ class Sweep:
         for instance, element in enumerate(group.bound):
             self._add(element.places[name], totals[:, instance])
 
-    def _add(self, place: tuple[Value, Scope], value: np.ndarray) -> None:
+    def _add(self, place: Place, value: np.ndarray) -> None:
         key = place_key(*place)
-        self.by_place[key] = self.by_place.get(key, 0.0) + value
+        self.by_place[key] = place, self.by_place.get(key, (place, 0.0))[1] + value

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import sympy as sp
 
 from spiceprop.circuit import stamps
-from spiceprop.circuit.stamps import TIME, WAVE, Environment, Stamp, value_symbol
-from spiceprop.circuit.symbols import Translator
-from spiceprop.netlist.expression import Name, Probe
+from spiceprop.circuit.stamps import WAVE, Environment, Stamp
+from spiceprop.circuit.symbols import OpenTranslator, parameter_symbol
+from spiceprop.netlist.expression import Probe
 from spiceprop.netlist.flatten import FlatCircuit, FlatElement, Scope, element_name
 from spiceprop.netlist.tree import (
     BehaviouralSource,
@@ -41,24 +41,17 @@ class Bound:
     waveform: Waveform | None = None
 
 
-class LocalTranslator(Translator):
-    """The expression of a B source in local symbols: every parameter stays one, and so does the time."""
+class LocalTranslator(OpenTranslator):
+    """The expression of a B source in local symbols."""
 
     def __init__(self, flat: FlatElement):
         super().__init__(flat.scope, self._sense)
         self.sensed: dict[str, sp.Symbol] = {}
-        self.names: dict[str, tuple[sp.Symbol, Value]] = {}
 
     def _sense(self, flat: FlatElement, probe: Probe) -> sp.Expr:
         names = sensed_unknowns(flat, probe)
         local = [self.sensed.setdefault(name, sp.Symbol(f"x{len(self.sensed)}", real=True)) for name in names]
         return local[0] - local[1] if len(local) > 1 else local[0]
-
-    def _name(self, tree: Name, scope: Scope) -> sp.Basic:
-        if tree.name == "time":
-            return TIME
-        role = f"param:{tree.name}"
-        return self.names.setdefault(role, (value_symbol(role), Value(tree, tree.span)))[0]
 
 
 def sensed_unknowns(flat: FlatElement, probe: Probe) -> tuple[str, ...]:
@@ -73,7 +66,7 @@ class Binder:
     def __init__(self, circuit: FlatCircuit, environment: Environment):
         self.circuit, self.environment = circuit, environment
         self.by_name = {flat.name: flat for flat in circuit.elements}
-        self._expressions: dict[tuple, Stamp] = {}
+        self._expressions: dict[tuple, tuple[Stamp, dict[str, Value]]] = {}
 
     def bind(self, flat: FlatElement) -> Bound:
         element = flat.element
@@ -137,16 +130,18 @@ class Binder:
         element = flat.element
         sensed = [name for probe in flat.probes() for name in sensed_unknowns(flat, probe)]
         order = list(dict.fromkeys(sensed))
-        modifiers = self._places(flat, {})
-        key = (id(element), tuple(map(order.index, sensed)), tuple(modifiers))
-        local = LocalTranslator(flat)
+        places = self._places(flat, {})
+        key = (id(element), tuple(map(order.index, sensed)), tuple(places))
         if key not in self._expressions:
+            local = LocalTranslator(flat)
             expression = local.source(element.value.expression, flat)
-            values = stamps.symbols_of(tuple(modifiers)) | {role: symbol for role, (symbol, _) in local.names.items()}
+            parameters = {f"param:{name}": parameter_symbol(name) for name in local.names}
+            values = stamps.symbols_of(tuple(places)) | parameters
             unknowns = tuple(local.sensed[name] for name in order)
-            temp = self.environment.temp
-            self._expressions[key] = (stamps.behavioural(unknowns, values, element.quantity, expression, temp), local)
-        stamp, local = self._expressions[key]
-        places = modifiers | {role: (value, flat.scope) for role, (_, value) in local.names.items()}
+            stamp = stamps.behavioural(unknowns, values, element.quantity, expression, self.environment.temp)
+            parameters = {f"param:{name}": Value(tree, tree.span) for name, tree in local.names.items()}
+            self._expressions[key] = stamp, parameters
+        stamp, parameters = self._expressions[key]
+        places |= {role: (value, flat.scope) for role, value in parameters.items()}
         own = (branch,) if element.quantity == "v" else ()
         return Bound(flat, stamp, (*nodes, *own, *order), places)

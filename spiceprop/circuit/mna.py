@@ -21,9 +21,8 @@ from dataclasses import dataclass
 import sympy as sp
 
 from spiceprop.circuit.bind import Binder, Bound
-from spiceprop.circuit.stamps import TIME, Environment
-from spiceprop.circuit.symbols import Translator
-from spiceprop.netlist.expression import Probe
+from spiceprop.circuit.stamps import Environment
+from spiceprop.circuit.symbols import TIME, Translator, no_probe
 from spiceprop.netlist.flatten import FlatCircuit, FlatElement, element_name
 
 INPUT = sp.Symbol("input current", real=True)
@@ -48,7 +47,7 @@ class Builder:
 
     def __init__(self, circuit: FlatCircuit, supplies: dict[str, float]):
         self.circuit = circuit
-        self.translator = Translator(circuit.scope, _no_probe)
+        self.translator = Translator(circuit.scope, no_probe)
         self.binder = Binder(circuit, Environment())
         self.known: dict[str, sp.Expr] = {"v(0)": sp.Integer(0)}
         self.known |= {f"v({node})": sp.Float(value, 17) for node, value in supplies.items()}
@@ -170,10 +169,6 @@ class Builder:
         charges = join * sp.Matrix([charge for _, charge, _ in self.charges])
         initial = join * sp.Matrix([start for *_, start in self.charges])
         return columns[:, list(pivots)], list(charges), list(initial)
-
-
-def _no_probe(_: FlatElement, probe: Probe) -> sp.Expr:
-    raise probe.span.error(f"{probe.span.text} is a quantity of the circuit: only B sources may use it")
 
 
 def cell_system(circuit: FlatCircuit, supplies: dict[str, float]) -> System:

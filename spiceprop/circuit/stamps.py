@@ -22,7 +22,6 @@ from functools import cache
 
 import sympy as sp
 
-TIME = sp.Symbol("time", real=True)
 WAVE = "wave"
 """The role of a source's value that changes with time: see `waveforms`."""
 

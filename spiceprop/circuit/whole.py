@@ -18,8 +18,8 @@ import sympy as sp
 from scipy import sparse
 
 from spiceprop.circuit.bind import Binder, Bound
-from spiceprop.circuit.stamps import TIME, WAVE, Environment, Stamp
-from spiceprop.circuit.symbols import NUMERIC, differentiate
+from spiceprop.circuit.stamps import WAVE, Environment, Stamp
+from spiceprop.circuit.symbols import NUMERIC, TIME, differentiate
 from spiceprop.circuit.waveforms import Wave
 from spiceprop.errors import UserError
 from spiceprop.netlist import evaluate

@@ -7,7 +7,8 @@ AM(vo vmo vma fm fc td phasem phasec): vo + (vmo + vma sin(2 pi fm t)) sin(2 pi 
 
 import sympy as sp
 
-from spiceprop.circuit.stamps import TIME, Environment
+from spiceprop.circuit.stamps import Environment
+from spiceprop.circuit.symbols import TIME
 from spiceprop.circuit.waveforms.formula import CHANGED, Arguments
 
 ZERO_IS_DEFAULT = frozenset({"mf", "fm"})

@@ -3,7 +3,8 @@
 
 import sympy as sp
 
-from spiceprop.circuit.stamps import TIME, Environment
+from spiceprop.circuit.stamps import Environment
+from spiceprop.circuit.symbols import TIME
 from spiceprop.circuit.waveforms.formula import Arguments
 
 ZERO_IS_DEFAULT = frozenset({"td1", "tau1", "td2", "tau2"})

@@ -11,8 +11,8 @@ from functools import cache
 import numpy as np
 import sympy as sp
 
-from spiceprop.circuit.stamps import TIME, Environment, value_symbol
-from spiceprop.circuit.symbols import NUMERIC
+from spiceprop.circuit.stamps import Environment, value_symbol
+from spiceprop.circuit.symbols import NUMERIC, TIME
 
 Arguments = dict[str, sp.Expr]
 Formula = Callable[[Arguments, Environment], sp.Expr]

@@ -7,7 +7,8 @@ modulation index is kept between 0 and fc/fs and the source is 0 up to td.
 
 import sympy as sp
 
-from spiceprop.circuit.stamps import TIME, Environment
+from spiceprop.circuit.stamps import Environment
+from spiceprop.circuit.symbols import TIME
 from spiceprop.circuit.waveforms.formula import CHANGED, Arguments
 
 ZERO_IS_DEFAULT = frozenset({"fc", "fs"})

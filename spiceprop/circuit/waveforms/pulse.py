@@ -7,8 +7,8 @@ and the period the length of one pulse. ``np`` counts the pulses, 0 is without e
 
 import sympy as sp
 
-from spiceprop.circuit.stamps import TIME, Environment
-from spiceprop.circuit.symbols import whole_part
+from spiceprop.circuit.stamps import Environment
+from spiceprop.circuit.symbols import TIME, whole_part
 from spiceprop.circuit.waveforms.formula import CHANGED, Arguments
 
 ZERO_IS_DEFAULT = frozenset({"tr", "tf", "pw", "per"})
