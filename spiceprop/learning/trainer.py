@@ -12,7 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from spiceprop.cluster import Pool, Result, chunks
+from spiceprop.cluster.pool import Pool, chunks
+from spiceprop.cluster.worker import Result
 from spiceprop.data import DataSet
 from spiceprop.errors import UserError
 from spiceprop.experiment import Experiment

@@ -13,7 +13,9 @@ import pytest
 from small_networks import small_network
 from small_runs import children_of, is_running, loaded_modules
 
-from spiceprop.cluster import CHUNK, Job, Pool, Task, Worker, chunks, pool
+from spiceprop.cluster import pool
+from spiceprop.cluster.pool import CHUNK, Pool, chunks
+from spiceprop.cluster.worker import Job, Task, Worker
 from spiceprop.network import Readout
 
 IMAGES = 4 * CHUNK + 3
@@ -123,7 +125,8 @@ def test_workers_import_no_torch(job):
 def test_workers_end_when_the_process_that_started_them_is_killed():
     code = (
         "from small_networks import small_network\n"
-        "from spiceprop.cluster import Job, Pool\n"
+        "from spiceprop.cluster.pool import Pool\n"
+        "from spiceprop.cluster.worker import Job\n"
         "from spiceprop.network import Readout\n"
         "import time\n"
         "if __name__ == '__main__':\n"
