@@ -78,7 +78,7 @@ class Process:
         try:
             self.connection.send(message)
         except BlockingIOError as error:
-            raise self._too_slow("does not listen") from error
+            raise self.overdue("does not listen") from error
         except (BrokenPipeError, ConnectionResetError) as error:
             raise self._died() from error
 
@@ -92,10 +92,10 @@ class Process:
         """
         try:
             if not self.connection.poll(limit):
-                raise self._too_slow(f"took longer than {limit:g} s")
+                raise self.overdue(f"took longer than {limit:g} s")
             message = self.connection.recv()
         except BlockingIOError as error:
-            raise self._too_slow("fell silent in the middle of its answer") from error
+            raise self.overdue("fell silent in the middle of its answer") from error
         except (EOFError, ConnectionResetError) as error:
             raise self._died() from error
         if isinstance(message, UserError):
@@ -104,7 +104,8 @@ class Process:
             raise RuntimeError(f"in the simulator's process:\n{message.traceback}")
         return message
 
-    def _too_slow(self, what: str) -> Fault:
+    def overdue(self, what: str) -> Fault:
+        """Ends it: it has had its time."""
         self.end()
         return Fault(Status.TIMED_OUT, f"the simulator's process {what}")
 
