@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 import spiceprop
-from spiceprop.cluster import Job, Pool, chunks
+from spiceprop.cluster.pool import Pool, chunks
+from spiceprop.cluster.worker import Job
 from spiceprop.data import DataSet, load_data
 from spiceprop.errors import UserError
 from spiceprop.experiment import Experiment

@@ -30,8 +30,8 @@ from small_runs import (
     without_times,
 )
 
-from spiceprop.cluster import Job, chunks
-from spiceprop.cluster.pool import _failed
+from spiceprop.cluster.pool import _failed, chunks
+from spiceprop.cluster.worker import Job
 from spiceprop.engines import Status
 from spiceprop.errors import UserError
 from spiceprop.learning import Evaluation, tally

@@ -12,7 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from spiceprop.cluster import Pool, Result, chunks
+from spiceprop.cluster.pool import Pool, chunks
+from spiceprop.cluster.worker import Result
 from spiceprop.data import DataSet
 from spiceprop.errors import UserError
 from spiceprop.experiment import Experiment
@@ -40,15 +41,17 @@ class Evaluation:
 
 
 def tally(record: RunRecord, results: list[Result], what: Literal["training", "evaluation"]) -> None:
-    """Count runs, ends and seconds."""
+    """Count images simulated, how they ended and what that took."""
     for result in results:
-        record.count("ngspice_runs", result.runs)
-        record.count(f"{what}_runs", result.runs)
+        record.count("ngspice_runs", len(result.statuses))
+        record.count(f"{what}_runs", len(result.statuses))
         record.count("simulation_seconds", result.simulation_seconds)
         record.count("gradient_seconds", result.gradient_seconds)
         record.count("unexplained_steps", int(result.unexplained.sum()))
-        for status in result.statuses:
-            record.statuses[str(status)] = record.statuses.get(str(status), 0) + 1
+        record.count("retried", result.retried)
+        for counts, found in ((record.statuses, result.statuses), (record.fallbacks, filter(None, result.fallbacks))):
+            for name in map(str, found):
+                counts[name] = counts.get(name, 0) + 1
 
 
 def evaluate(

@@ -65,6 +65,7 @@ class RunRecord:
     norms: list[float] = field(default_factory=list)
     validation: list[tuple[int, float, float]] = field(default_factory=list)
     statuses: dict[str, int] = field(default_factory=dict)
+    fallbacks: dict[str, int] = field(default_factory=dict)
     counters: dict[str, float] = field(default_factory=dict)
     optimiser: dict[str, np.ndarray] = field(default_factory=dict)
     samples: list[SampleRecord] = field(default_factory=list)
@@ -95,7 +96,11 @@ def save_run(record: RunRecord, path: Path) -> None:
         _put(file, "validation/updates", validation[:, 0].astype(int), "1")
         _put(file, "validation/loss", validation[:, 1], "nat")
         _put(file, "validation/accuracy", validation[:, 2], "1")
-        for group, values in (("statuses", record.statuses), ("counters", record.counters)):
+        for group, values in (
+            ("statuses", record.statuses),
+            ("fallbacks", record.fallbacks),
+            ("counters", record.counters),
+        ):
             file.create_group(group).attrs.update(values)
         for name, value in record.optimiser.items():
             file[f"optimiser/{name}"] = value
