@@ -96,7 +96,7 @@ class Names:
         if found is None:
             raise self.error(f"there is no element '{name}'; {self._nearby(path)}")
         flat, role = found
-        return self._at(name, flat, role, ((flat.scope),))
+        return self._at(name, flat, role, (flat.scope,))
 
     def _at(self, name: str, flat: FlatElement, role: str, scopes: tuple[Scope, ...]) -> Target:
         values, element = offered(flat), flat.element

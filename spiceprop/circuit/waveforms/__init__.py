@@ -44,7 +44,7 @@ class Wave:
     ----------
     places: where its acting numbers stand in the text, by role (``pulse.v2``).
     edges: times at which it bends: ngspice puts a point on each.
-    moving: roles whose numbers move an edge.
+    moving_places: which of them, as ids of value and scope, move an edge.
     """
 
     def __init__(self, waveform: Waveform, scope: Scope, environment: Environment):
@@ -63,7 +63,7 @@ class Wave:
             self.edges, moving = module.edges(acting, environment), module.MOVING
         roles = {name: role for role, name in names.items() if name in acting}
         self.places: dict[str, tuple[Value, Scope]] = {role: (values[role], scope) for role in roles.values()}
-        self.moving = {role for name, role in roles.items() if name in moving}
+        self.moving_places = {(id(values[role]), id(scope)) for name, role in roles.items() if name in moving}
         self._roles = roles
 
     def value(self, times: np.ndarray) -> np.ndarray:
