@@ -52,6 +52,10 @@ class Gradient:
     status: Status
     message: str = ""
 
+    @property
+    def ok(self) -> bool:
+        return self.status is Status.OK
+
     @cached_property
     def sensitivities(self) -> dict[str, float]:
         """d ln loss / d ln value."""
@@ -148,9 +152,8 @@ class Problem:
             total = total + chain.of(value.expression, scope) * slope
         return total
 
-    def gradient(self, analysis: Analysis) -> Gradient:
-        """Simulate, sweep, collect."""
-        trajectory = self.run(analysis)
+    def gradient(self, analysis: Analysis, trajectory: Trajectory) -> Gradient:
+        """Sweep back over a run, and collect."""
         values = {target.name: target.number for target in self.targets}
         if not trajectory.ok:
             points = len(trajectory.times)
@@ -205,4 +208,4 @@ def gradient(netlist: Netlist | str | Path, loss: str, wrt: Sequence[str] | None
     parsed = Loss(loss)
     with IsolatedSimulator() as simulator:
         problem = Problem(netlist, parsed, wrt, simulator)
-        return problem.gradient(problem.analysis)
+        return problem.gradient(problem.analysis, problem.run(problem.analysis))

@@ -17,6 +17,8 @@ from spiceprop.netlist.flatten import FlatCircuit, FlatElement, Scope
 from spiceprop.netlist.tree import BehaviouralSource, Body, Device, IndependentSource, Netlist, Subcircuit, Value
 
 LISTED = 30
+TIMES = frozenset({"td", "tr", "tf", "pw", "per", "td1", "td2", "tau1", "tau2", "time", "r"})
+"""Arguments of waveforms that are times."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,10 @@ class Target:
     parameter: tuple[Scope, str] | None = None
     node: str | None = None
     wave: str | None = None
+
+    @property
+    def is_time(self) -> bool:
+        return self.wave is not None and self.wave.rpartition(".")[2] in TIMES
 
 
 class Names:
