@@ -31,9 +31,9 @@ GROUND = "v(0)"
 class Template:
     """A stamp as numpy functions of (its unknowns..., time, its values...).
 
-    ``rows`` and ``charges`` are the values; ``row_slopes`` and ``charge_slopes`` the derivatives by unknowns, each with
-    its place (row or charge, unknown); ``row_sensitivities`` and ``charge_sensitivities`` those by values, with
-    (row or charge, role); ``initial`` and ``initial_sensitivities`` are the charges at t = 0 with ``uic``.
+    ``rows`` and ``charges`` are the values, ``initial`` the charges at t = 0 with ``uic``. The others are derivatives,
+    each a list of places and a function: ``..._slopes`` by unknowns, ``row_rates`` by time, ``..._sensitivities`` by
+    values; a place is (row or charge, unknown or role).
     """
 
     def __init__(self, stamp: Stamp):
@@ -45,6 +45,7 @@ class Template:
         charges, initial = [charge.value for charge in stamp.charges], [charge.initial for charge in stamp.charges]
         self.rows, self.charges = self._compile(rows), self._compile(charges)
         self.row_slopes, self.charge_slopes = self._slopes(rows, by_unknown), self._slopes(charges, by_unknown)
+        self.row_rates = self._slopes(rows, [TIME])
         self.row_sensitivities = self._slopes(rows, by_value)
         self.charge_sensitivities = self._slopes(charges, by_value)
         self.initial, self.initial_sensitivities = self._compile(initial), self._slopes(initial, by_value)
@@ -99,7 +100,10 @@ class Group:
         if self.waves:
             values[self.roles.index(WAVE)] = np.stack([wave.value(times) for wave in self.waves])
         shape = (self.unknowns.shape[1], len(times))
-        found = function(*(x[index] for index in self.unknowns), times[None, :], *values)
+        with np.errstate(
+            all="ignore"
+        ):  # x at t = 0 with uic is no solution; what is wrong elsewhere is seen in the end
+            found = function(*(x[index] for index in self.unknowns), times[None, :], *values)
         return [np.broadcast_to(value, shape) for value in found]
 
 

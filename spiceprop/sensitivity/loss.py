@@ -52,6 +52,21 @@ class Window:
             share = (t_start - times[first - 1]) / (times[first] - times[first - 1])
         return cls(np.concatenate([[t_start], inside]), first, (share, 1.0 - share))
 
+    @property
+    def held(self) -> tuple[int, ...]:
+        """Saved points that the value at tstart is interpolated from."""
+        return () if self.front is None else (max(self.first - 1, 0), self.first)
+
+    def saved(self, place: int) -> int:
+        """The saved point that a point of the window is, or the first one."""
+        return max(place + self.first - (self.front is not None), self.first)
+
+    def at_saved(self, values: np.ndarray, points: int) -> np.ndarray:
+        """Of all saved points; that at an interpolated tstart is left out."""
+        found = np.zeros(points)
+        found[self.first :] = values[int(self.front is not None) :]
+        return found
+
     def take(self, values: np.ndarray) -> np.ndarray:
         """A quantity at the points of the window."""
         if self.front is None:
@@ -74,29 +89,37 @@ class Window:
 
 @dataclass(frozen=True)
 class Reduced:
-    """A reduction's number and its derivatives by the integrand's values; ``sample`` is that of the extreme sample."""
+    """A reduction's number and its derivatives by the integrand's values; ``sample`` is that of the extreme sample.
+
+    ``by_time`` is the derivative by the times of the points, the values staying; for a vertex its three points
+    ``held`` must not move instead.
+    """
 
     value: float
     slopes: np.ndarray
     sample: np.ndarray
+    by_time: np.ndarray
+    held: tuple[int, ...] = ()
 
 
 def reduce(kind: str, times: np.ndarray, values: np.ndarray, edges: np.ndarray) -> Reduced:
     """The number that a waveform is reduced to."""
-    slopes = np.zeros(len(times))
+    slopes, by_time = np.zeros((2, len(times)))
     if kind in ("mean", "integral"):
-        h = np.diff(times) / 2
-        slopes[:-1] += h
-        slopes[1:] += h
-        slopes /= times[-1] - times[0] if kind == "mean" else 1.0
-        return Reduced(float(slopes @ values), slopes, slopes)
+        h, middle = np.diff(times), (values[:-1] + values[1:]) / 2
+        share = 1 / (times[-1] - times[0]) if kind == "mean" else 1.0
+        slopes[:-1] += share * h / 2
+        slopes[1:] += share * h / 2
+        by_time[:-1] -= share * middle
+        by_time[1:] += share * middle
+        return Reduced(float(slopes @ values), slopes, slopes, by_time)
     if kind == "final":
         slopes[-1] = 1.0
-        return Reduced(float(values[-1]), slopes, slopes)
+        return Reduced(float(values[-1]), slopes, slopes, by_time)
     at = int(np.argmax(values) if kind == "max" else np.argmin(values))
     slopes[at] = 1.0
     if at in (0, len(times) - 1) or np.any(abs(edges - times[at]) <= 1e-9 * times[-1]):
-        return Reduced(float(values[at]), slopes, slopes)
+        return Reduced(float(values[at]), slopes, slopes, by_time)
     return _vertex(times, values, at, slopes)
 
 
@@ -105,22 +128,33 @@ def _vertex(times: np.ndarray, values: np.ndarray, at: int, sample: np.ndarray) 
     by_before, by_after = np.array([-1.0, 1.0, 0.0]) / left, np.array([0.0, -1.0, 1.0]) / right
     by_curvature = (by_after - by_before) / (left + right)
     by_slope = by_before + by_curvature * left
-    three = values[at - 1 : at + 2]
+    three, held, no_time = values[at - 1 : at + 2], (at - 1, at, at + 1), np.zeros(len(times))
     a, b = by_curvature @ three, by_slope @ three
     if a == 0:
-        return Reduced(float(values[at]), sample, sample)
+        return Reduced(float(values[at]), sample, sample, no_time, held)
     slopes = np.zeros(len(times))
     slopes[at - 1 : at + 2] = np.array([0.0, 1.0, 0.0]) - b / (2 * a) * by_slope + b**2 / (4 * a**2) * by_curvature
-    return Reduced(float(values[at] - b**2 / (4 * a)), slopes, sample)
+    return Reduced(float(values[at] - b**2 / (4 * a)), slopes, sample, no_time, held)
 
 
 @dataclass(frozen=True)
 class LossSlopes:
-    """A loss on one run: value, dL/d quantity by name (saved points,), the same with samples for vertices."""
+    """A loss on one run.
+
+    Attributes
+    ----------
+    value: of the loss.
+    by_quantity: dL/d quantity by name, at the saved points.
+    by_sample: the same with samples in place of vertices, where there is one.
+    by_time: dL/dt of the saved points, the quantities staying.
+    held: saved points whose times the loss depends on in other ways: they must not move.
+    """
 
     value: float
     by_quantity: dict[str, np.ndarray]
     by_sample: dict[str, np.ndarray] | None
+    by_time: np.ndarray
+    held: set[int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +168,7 @@ class Integrand:
     @cached_property
     def functions(self) -> tuple:
         arguments = [TIME, *self.symbols.values()]
-        slopes = [differentiate(self.expression, symbol) for symbol in self.symbols.values()]
+        slopes = [differentiate(self.expression, symbol) for symbol in (*self.symbols.values(), TIME)]
         return tuple(sp.lambdify(arguments, what, modules=NUMERIC) for what in (self.expression, slopes))
 
 
@@ -213,13 +247,17 @@ class Loss:
         def total(attribute: str) -> dict[str, np.ndarray]:
             found = {name: np.zeros(len(times)) for name in self.probes}
             for integrand, part, weight, by in zip(self.integrands, reduced, weights, slopes, strict=True):
-                for name, slope in zip(integrand.symbols, by, strict=True):
+                for name, slope in zip(integrand.symbols, by[:-1], strict=True):
                     outer_slopes = weight * getattr(part, attribute)
                     parts = np.multiply(outer_slopes, slope, out=np.zeros(len(slope)), where=outer_slopes != 0)
                     found[name] += window.give(parts, len(times))
             return found
 
-        return LossSlopes(value, total("slopes"), total("sample") if extremes else None)
+        by_time, held = np.zeros(len(times)), set(window.held)
+        for part, weight, by in zip(reduced, weights, slopes, strict=True):
+            by_time += window.at_saved(weight * (part.by_time + part.slopes * by[-1]), len(times))
+            held |= {window.saved(place) for place in part.held}
+        return LossSlopes(value, total("slopes"), total("sample") if extremes else None, by_time, held)
 
 
 def reduction_symbol(place: int) -> sp.Symbol:
