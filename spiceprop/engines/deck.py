@@ -89,8 +89,8 @@ def transient_of(netlist: Netlist) -> Transient:
 def options_of(netlist: Netlist) -> tuple[dict[str, float | None], list[Note]]:
     """The options that ngspice gets, and a note for each that it does not get.
 
-    Options of other simulators and those for printing are harmless to leave out, as ngspice does. ``interp`` is left out
-    because its points are not those of the steps.
+    Options of other simulators and those for printing are left out, as ngspice does; ``interp`` because its points are
+    not those of the steps.
 
     Raises
     ------
@@ -100,7 +100,9 @@ def options_of(netlist: Netlist) -> tuple[dict[str, float | None], list[Note]]:
     notes, scope = [], Scope(netlist.body.parameters)
     for name, option in netlist.options.items():
         if name in REFUSED:
-            raise option.span.error(f"option '{name}' is not supported: it changes the circuit. Write what it adds as elements")
+            raise option.span.error(
+                f"option '{name}' is not supported: it changes the circuit. Write what it adds as elements"
+            )
         if isinstance(option.value, str):
             name, value = f"{name}={option.value}", None
         else:

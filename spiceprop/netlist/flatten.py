@@ -180,7 +180,8 @@ def _check_instance(instance: Instance, subcircuit: Subcircuit) -> None:
     nodes, ports = instance.nodes, subcircuit.ports
     if len(nodes) != len(ports):
         raise instance.span.error(
-            f"{instance.name} has {len(nodes)} nodes, but .subckt {subcircuit.name} has {len(ports)} ({' '.join(ports)})"
+            f"{instance.name} has {len(nodes)} nodes, but .subckt {subcircuit.name} has {len(ports)} "
+            f"({' '.join(ports)})"
         )
     known = subcircuit.defaults | subcircuit.body.parameters
     unknown = [name for name in instance.parameters if name not in known and name != "m"]

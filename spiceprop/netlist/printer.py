@@ -86,7 +86,7 @@ def _modifiers(flat: FlatElement) -> list[str]:
 
 
 def print_model(flat: FlatModel) -> str:
-    """A model with its values; a word that stands for no parameter (a maker's name) is left out, as ngspice leaves it out."""
+    """A model with its values, without words that stand for no parameter (a maker's name): ngspice drops them."""
     words = []
     for key, value in flat.model.parameters.items():
         if value is None:

@@ -131,8 +131,8 @@ class Reader:
         read = ELEMENTS.get(name[0])
         if read is None:
             raise line.error(
-                f"element '{name}' is not supported: R C L K V I E F G H B D Q M J Z S W T O and X are; anything else as "
-                "a B source"
+                f"element '{name}' is not supported: R C L K V I E F G H B D Q M J Z S W T O and X are; anything else "
+                "as a B source"
             )
         for element in read(name, words):
             if element.name in self.names[-1]:
@@ -196,7 +196,7 @@ class Reader:
         name = words.path()
         if words.done():
             raise words.line.error(
-                f".lib {name} names no section, and ngspice reads nothing then: write .lib FILE SECTION, or .include FILE"
+                f".lib {name} names no section: ngspice would read nothing. Write .lib FILE SECTION or .include FILE"
             )
         section = words.path().lower()
         path = self.files.find(name, words.line)

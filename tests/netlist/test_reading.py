@@ -19,7 +19,7 @@ TEXTS = {
     "UTF-8": "* 10 µF à Å … Ω\nr1 a 0 1k ; Å\n* Å\n".encode(),
     "Latin-1": "* 10 µF à Å\nr1 a 0 1k ; Å\n".encode("latin-1"),
     "no newline at the end": b"* t\nr1 a 0 1k",
-    "text behind .end": b"* t\nr1 a 0 1k\n.end\nanything { at all",
+    "text behind .end": b"* t\nr1 a 0 1k\n.end\n* anything { at all",
     "form feeds and odd separators": b"* t\x0c\x85\x1c\nr1 a 0 1k\n",
     "empty": b"",
 }
