@@ -9,11 +9,12 @@ import argparse
 import json
 import math
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from spiceprop.errors import UserError
+from spiceprop.errors import UserError, WorkFailed
 
 DONE, FAILED, WRONG_REQUEST = 0, 1, 2
 
@@ -27,6 +28,13 @@ class Output:
     def result(self, values: dict[str, Any], text: str) -> None:
         """One JSON object, or text for people."""
         print(json.dumps(_finite(values), indent=2) if self.as_json else text, file=self.stream)
+
+    def error(self, error: UserError) -> None:
+        """Why there is no result."""
+        if self.as_json:
+            self.result({"error": {"message": error.message, "file": error.file, "line": error.line}}, "")
+        else:
+            print(f"spiceprop: {error}", file=sys.stderr)
 
 
 def _finite(value: Any) -> Any:
@@ -166,6 +174,7 @@ def _with_loss(words: list[str]) -> list[str]:
 
 def main(words: list[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # batch systems send it, and mean what Ctrl-C means
     with os.fdopen(os.dup(1), "w") as stream:
         output = Output(stream, as_json="--json" in words)
         try:
@@ -173,13 +182,10 @@ def main(words: list[str] | None = None) -> int:
             os.dup2(2, 1)
             return arguments.function(arguments, output)
         except UserError as error:
-            if output.as_json:
-                output.result({"error": {"message": error.message, "file": error.file, "line": error.line}}, "")
-            else:
-                print(f"spiceprop: {error}", file=sys.stderr)
-            return WRONG_REQUEST
+            output.error(error)
+            return FAILED if isinstance(error, WorkFailed) else WRONG_REQUEST
         except KeyboardInterrupt:
-            print("spiceprop: interrupted; 'run --resume' continues from the last checkpoint", file=sys.stderr)
+            output.error(UserError("interrupted; a run continues with --resume"))
             return FAILED
 
 

@@ -12,10 +12,6 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _asked: list[int] = []
 
 
-class Stopped(WorkFailed):
-    """Somebody asked the work to stop."""
-
-
 @contextmanager
 def stoppable() -> Iterator[None]:
     """Within, the first of the signals waits for `stop_if_asked`; a second one does what it did before.
@@ -48,7 +44,7 @@ def stop_if_asked() -> None:
     """
     Raises
     ------
-    Stopped: one of the signals came.
+    WorkFailed: one of the signals came.
     """
     if _asked:
-        raise Stopped(f"stopped by {signal.Signals(_asked[0]).name}")
+        raise WorkFailed(f"stopped by {signal.Signals(_asked[0]).name}")

@@ -29,7 +29,7 @@ from spiceprop.circuit.bind import Place
 from spiceprop.circuit.pattern import Pattern
 from spiceprop.circuit.stamps import WAVE
 from spiceprop.circuit.whole import Group, WholeCircuit
-from spiceprop.netlist.flatten import Scope
+from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import Value
 
 BLOCK = 4_000_000  # entries of a Jacobian that are held at a time

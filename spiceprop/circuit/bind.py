@@ -13,7 +13,8 @@ from spiceprop.circuit import stamps
 from spiceprop.circuit.stamps import WAVE, Environment, Stamp
 from spiceprop.circuit.symbols import OpenTranslator, parameter_symbol
 from spiceprop.netlist.expression import Probe
-from spiceprop.netlist.flatten import FlatCircuit, FlatElement, Scope, element_name
+from spiceprop.netlist.flat import FlatCircuit, FlatElement, element_name
+from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import (
     BehaviouralSource,
     ControlledSource,

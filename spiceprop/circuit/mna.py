@@ -23,7 +23,7 @@ import sympy as sp
 from spiceprop.circuit.bind import Binder, Bound
 from spiceprop.circuit.stamps import Environment
 from spiceprop.circuit.symbols import TIME, Translator, no_probe
-from spiceprop.netlist.flatten import FlatCircuit, FlatElement, element_name
+from spiceprop.netlist.flat import FlatCircuit, FlatElement, element_name
 
 INPUT = sp.Symbol("input current", real=True)
 

@@ -17,7 +17,8 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
 from spiceprop.netlist.expression import Call, Expression, Name, Number, Probe, walk
-from spiceprop.netlist.flatten import FlatElement, Scope
+from spiceprop.netlist.flat import FlatElement
+from spiceprop.netlist.scope import Scope
 
 EXP_LIMIT = math.log(1e99)
 TIME = sp.Symbol("time", real=True)
@@ -30,6 +31,10 @@ class whole_part(sp.Function):
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         return sp.Integer(0)
+
+
+class nearest(whole_part):
+    """The nearest integer, halves to the even one; its jumps count as nothing."""
 
 
 class limited_exp(sp.Function):
@@ -79,6 +84,7 @@ NUMERIC = [
         "select": _select,
         "power_log": numeric_power_log,
         "whole_part": np.floor,
+        "nearest": np.round,
     },
     "numpy",
 ]
@@ -116,12 +122,15 @@ COMMON: dict[str, Callable[..., sp.Expr]] = {
     "atanh": sp.atanh,
     "cos": sp.cos,
     "cosh": sp.cosh,
+    "ceil": lambda x: -whole_part(-x),
     "exp": limited_exp,
+    "floor": whole_part,
     "ln": sp.log,
     "log": sp.log,
     "log10": lambda x: sp.log(x) / sp.log(10),
     "max": lambda x, y: sp.Piecewise((x, x > y), (y, True)),
     "min": lambda x, y: sp.Piecewise((x, x < y), (y, True)),
+    "nint": nearest,
     "sgn": sp.sign,
     "sin": sp.sin,
     "sinh": sp.sinh,
@@ -129,12 +138,25 @@ COMMON: dict[str, Callable[..., sp.Expr]] = {
     "tan": sp.tan,
     "tanh": sp.tanh,
 }
-PARAMETER_FUNCTIONS = COMMON | {"pow": lambda x, y: x**y, "pwr": _magnitude_power}
+PARAMETER_FUNCTIONS = COMMON | {
+    "arctan": sp.atan,
+    "int": lambda x: sp.Piecewise((whole_part(x), x > 0), (-whole_part(-x), True)),
+    "pow": lambda x, y: x**y,
+    "pwr": _magnitude_power,
+    "sqr": lambda x: x**2,
+}
 SOURCE_FUNCTIONS = COMMON | {
     "pow": _magnitude_power,
     "pwr": _signed_power,
     "u": lambda x: sp.Heaviside(x, sp.Rational(1, 2)),
     "uramp": lambda x: sp.Piecewise((x, x > 0), (0, True)),
+    "u2": lambda x: sp.Piecewise((0, x <= 0), (x, x <= 1), (1, True)),
+    "eq0": lambda x: sp.Eq(x, 0),
+    "ne0": lambda x: sp.Ne(x, 0),
+    "gt0": lambda x: x > 0,
+    "lt0": lambda x: x < 0,
+    "ge0": lambda x: x >= 0,
+    "le0": lambda x: x <= 0,
 }
 
 BINARY: dict[str, Callable[..., sp.Basic]] = {

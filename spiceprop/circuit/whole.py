@@ -23,7 +23,7 @@ from spiceprop.circuit.symbols import NUMERIC, TIME, differentiate
 from spiceprop.circuit.waveforms import Wave
 from spiceprop.errors import UserError
 from spiceprop.netlist import evaluate
-from spiceprop.netlist.flatten import FlatCircuit
+from spiceprop.netlist.flat import FlatCircuit
 
 GROUND = "v(0)"
 

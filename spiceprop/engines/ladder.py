@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is tried in turn when ngspice does not converge.
 
-Newton's iteration fails where a step is too long for it or is given up too early. So first it may iterate longer
-(``itl4``, 10 by default: a tight reltol needs more), then steps are shorter, and at last they are much shorter and all
-backward Euler, which damps what the trapezoid lets ring. Each rung keeps the adjoint valid: it changes which points
-are saved and which of the two rules they obey, not what the rules are. Tolerances are never loosened: the rule of a
-step could not be told any more (see `adjoint.steps`).
+Newton's iteration fails where it is given up too early or where a step is too long for it. So first it may iterate
+longer (``itl4``; ngspice iterates 100 times whatever less is asked for), then steps are shorter, which also moves the
+length at which ngspice gives up (1e-11 of the longest), and at last they are much shorter and all backward Euler, which
+damps what the trapezoid lets ring. Each rung keeps the adjoint valid: it changes which points are saved and which of
+the two rules they obey, not what the rules are. Tolerances are never loosened: the rule of a step could not be told any
+more (see `adjoint.steps`).
 """
 
 from dataclasses import replace
 
 from spiceprop.engines.deck import Transient
 
-ITERATIONS = 100.0
+ITERATIONS = 1000.0
 RUNGS = (
-    ("itl4=100", 1, {}),
-    ("itl4=100 t_max/5", 5, {}),
-    ("itl4=100 t_max/20 maxord=1", 20, {"maxord": 1.0}),
+    ("itl4=1000", 1, {}),
+    ("itl4=1000 t_max/5", 5, {}),
+    ("itl4=1000 t_max/20 maxord=1", 20, {"maxord": 1.0}),
 )
 
 

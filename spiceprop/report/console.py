@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from spiceprop.errors import UserError
+
 
 class ProgressBar:
     """Counts images or what else takes time. ``expect`` sets how many there will be; a call counts some as done."""
@@ -56,6 +58,9 @@ def result_table(result: dict, folder: Path) -> str:
         "gradient / ngspice": f"{100 * gradient / simulation:.1f} % of its time" if simulation and gradient else "-",
         "ngspice": result["ngspice"],
     }
+    if result["retried"] or result["fallbacks"]:
+        rungs = [f"{count} with {rung}" for rung, count in result["fallbacks"].items()]
+        rows["simulated again"] = ", ".join([f"{result['retried']} in a fresh process", *rungs])
     if result["unexplained_steps"]:
         rows["beware"] = f"{result['unexplained_steps']} steps obey no known rule: their gradient is a guess"
     if result["skipped_updates"]:
@@ -67,10 +72,25 @@ def result_table(result: dict, folder: Path) -> str:
     return stream.getvalue().rstrip()
 
 
+class LogFile(logging.Handler):
+    """Appends lines to a file; one that cannot be written is an error and no traceback on standard error."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.path = path
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(self.format(record) + "\n")
+        except OSError as error:
+            raise UserError(f"cannot write: {error.strerror}", file=str(self.path)) from error
+
+
 @contextmanager
 def log_file(path: Path) -> Iterator[None]:
     """What spiceprop logs meanwhile is appended to a file."""
-    logger, handler = logging.getLogger("spiceprop"), logging.FileHandler(path, encoding="utf-8")
+    logger, handler = logging.getLogger("spiceprop"), LogFile(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
@@ -78,4 +98,3 @@ def log_file(path: Path) -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
-        handler.close()

@@ -14,7 +14,7 @@ import sympy as sp
 from spiceprop.circuit.symbols import NUMERIC, OpenTranslator, differentiate, no_probe, parameter_symbol
 from spiceprop.netlist import evaluate
 from spiceprop.netlist.expression import Expression, Name, walk
-from spiceprop.netlist.flatten import Scope
+from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import Value
 
 

@@ -13,7 +13,8 @@ from spiceprop.circuit.bind import Place
 from spiceprop.errors import UserError
 from spiceprop.netlist import evaluate
 from spiceprop.netlist.expression import Name, Number, walk
-from spiceprop.netlist.flatten import FlatCircuit, FlatElement, Scope
+from spiceprop.netlist.flat import FlatCircuit, FlatElement
+from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import BehaviouralSource, Body, Device, IndependentSource, Netlist, Subcircuit, Value
 
 LISTED = 30

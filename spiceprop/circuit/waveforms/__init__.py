@@ -18,7 +18,7 @@ from spiceprop.circuit.waveforms import (
 from spiceprop.circuit.waveforms.formula import CHANGED, FormulaWaveform
 from spiceprop.circuit.waveforms.piecewise_linear import PiecewiseLinear
 from spiceprop.netlist import evaluate
-from spiceprop.netlist.flatten import Scope
+from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import Value, Waveform
 
 
