@@ -1,56 +1,44 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Time points that move with the edges of a source: the derivative by a delay, a rise time, a period.
 
-ngspice puts a point on every edge of a waveform. Where a number moves an edge by d, holding the points fixed would
-compare waveforms whose corner lies between two points on one side, and that error does not shrink with d. So the
-points move along: one on an edge with the edge, one on an edge that stays, at the ends, or where the loss looks (see
-`pinned`) not at all, those between in proportion. With dL/dt_n, the derivative by the time of a point with the solution
-following, this adds
+ngspice puts a point on every edge of a waveform, and behind it begins anew: the points up to the next edge keep their
+distance to this one. So where a number moves an edge by d the points behind it move by d as well, and with dL/dt_n, the
+derivative by the time of a point with the solution following, this adds
 
     sum_n dL/dt_n dt_n/dp,     dL/dt_n = d/dh_n - d/dh_(n+1) + lambda_n' f_t,     d/dh_n = -mu_n' (q_n - q_(n-1)) / h_n
 
-and what the loss itself sees of the times of its points. How the points between move makes no difference but for the
-integration error.
+and what the loss itself sees of the times of its points. Holding the points fixed would compare waveforms whose corner
+lies between two points on one side, an error that does not shrink with d.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from spiceprop.adjoint.sparse import WholeAdjoint, place_key
 from spiceprop.adjoint.whole_steps import WholeRun
-from spiceprop.circuit.waveforms import Wave
 
 
-def with_moving_edges(
-    run: WholeRun, adjoint: WholeAdjoint, loss_by_time: np.ndarray, pinned: Iterable[int]
-) -> WholeAdjoint:
+def with_moving_edges(run: WholeRun, adjoint: WholeAdjoint, loss_by_time: np.ndarray) -> WholeAdjoint:
     """The adjoint with what the motion of the points adds to the derivatives by numbers that move edges.
 
-    Parameters
-    ----------
-    loss_by_time: (points,), what the loss sees of the times of the points.
-    pinned: points that shall stay.
+    ``loss_by_time`` (points,) is what the loss sees of the times of the points.
     """
     waves = [wave for group in run.circuit.groups for wave in group.waves]
     by_time, by_place = adjoint.by_time + loss_by_time, dict(adjoint.by_place)
-    fixed = _fixed_points(run.times, waves, pinned)
+    fixed = {0: 0.0}
+    for wave in waves:
+        fixed |= _points_on(run.times, wave.edges, np.zeros(len(wave.edges)))
     for wave in waves:
         for role, motion in wave.motion.items():
             knots = fixed | _points_on(run.times, wave.edges, motion)
             at = np.array(sorted(knots))
-            moved = np.interp(run.times, run.times[at], np.array([knots[place] for place in at]))
+            last = np.searchsorted(at, np.arange(len(run.times)), side="right") - 1
+            moved = np.array([knots[place] for place in at])[last]
+            moved[-1] = 0.0  # tstop
             place = wave.places[role]
             by_place[place_key(*place)] = place, adjoint.at(*place) + by_time @ moved
     return replace(adjoint, by_place=by_place)
-
-
-def _fixed_points(times: np.ndarray, waves: list[Wave], pinned: Iterable[int]) -> dict[int, float]:
-    fixed = {0: 0.0, len(times) - 1: 0.0} | dict.fromkeys(pinned, 0.0)
-    for wave in waves:
-        fixed |= _points_on(times, wave.edges, np.zeros(len(wave.edges)))
-    return fixed
 
 
 def _points_on(times: np.ndarray, edges: np.ndarray, motion: np.ndarray) -> dict[int, float]:

@@ -100,9 +100,7 @@ class Group:
         if self.waves:
             values[self.roles.index(WAVE)] = np.stack([wave.value(times) for wave in self.waves])
         shape = (self.unknowns.shape[1], len(times))
-        with np.errstate(
-            all="ignore"
-        ):  # x at t = 0 with uic is no solution; what is wrong elsewhere is seen in the end
+        with np.errstate(all="ignore"):  # x at t = 0 with uic is no solution
             found = function(*(x[index] for index in self.unknowns), times[None, :], *values)
         return [np.broadcast_to(value, shape) for value in found]
 
@@ -123,7 +121,6 @@ class WholeCircuit:
         self.names = sorted(names, key=lambda name: name[0] != "v")
         self.index = {name: place for place, name in enumerate(self.names)} | {GROUND: len(names)}
         self.groups = self._grouped(bound)
-        self._check_references()
 
     @property
     def size(self) -> int:
@@ -144,17 +141,6 @@ class WholeCircuit:
             if role != WAVE:
                 numbers[row, :, 0] = [evaluate(*element.places[role]) for element in members]
         return Group(Template(stamp), members, unknowns, numbers, waves)
-
-    def _check_references(self) -> None:
-        """A branch current that something senses belongs to an element."""
-        branches = {f"i({element.flat.name})" for group in self.groups for element in group.bound}
-        for group in self.groups:
-            for element in group.bound:
-                unknown = [name for name in element.unknowns if name[0] == "i" and name not in branches]
-                if unknown:
-                    raise element.flat.element.span.error(
-                        f"{element.flat.element.name} senses {unknown[0]}, and there is no such branch"
-                    )
 
     def padded(self, x: np.ndarray) -> np.ndarray:
         """x with ground as its last row."""

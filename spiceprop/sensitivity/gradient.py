@@ -140,7 +140,7 @@ class Problem:
                 by_state[place, self.quantities[name], before:] += slope
         found = whole_adjoint(run, by_state[:, :-1])
         by_time = np.concatenate([np.zeros(before), slopes.by_time])
-        return with_moving_edges(run, found, by_time, {place + before for place in slopes.held})
+        return with_moving_edges(run, found, by_time)
 
     def derivative(self, adjoint: WholeAdjoint, target: Target) -> np.ndarray:
         """Total derivatives of the losses by a target."""

@@ -23,7 +23,7 @@ import sympy as sp
 
 from spiceprop.circuit.symbols import NUMERIC, SOURCE_FUNCTIONS, TIME, as_number, differentiate, operation
 from spiceprop.errors import UserError
-from spiceprop.netlist.expression import Call, Expression, Name, Number, Probe
+from spiceprop.netlist.expression import CONSTANTS, Call, Expression, Name, Number, Probe
 from spiceprop.sensitivity.loss_reader import FUNCTIONS, is_reduction, read_loss
 
 FUNCTION_TABLE = {name: SOURCE_FUNCTIONS[name] for name in FUNCTIONS} | {"exp": sp.exp}
@@ -52,19 +52,19 @@ class Window:
             share = (t_start - times[first - 1]) / (times[first] - times[first - 1])
         return cls(np.concatenate([[t_start], inside]), first, (share, 1.0 - share))
 
-    @property
-    def held(self) -> tuple[int, ...]:
-        """Saved points that the value at tstart is interpolated from."""
-        return () if self.front is None else (max(self.first - 1, 0), self.first)
-
-    def saved(self, place: int) -> int:
-        """The saved point that a point of the window is, or the first one."""
-        return max(place + self.first - (self.front is not None), self.first)
-
     def at_saved(self, values: np.ndarray, points: int) -> np.ndarray:
         """Of all saved points; that at an interpolated tstart is left out."""
         found = np.zeros(points)
         found[self.first :] = values[int(self.front is not None) :]
+        return found
+
+    def front_by_time(self, slope: float, values: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Of all saved points, by their times: what an interpolated value at tstart, worth ``slope``, sees of them."""
+        found = np.zeros(len(times))
+        if self.front is not None and self.first:
+            pair = slice(self.first - 1, self.first + 1)
+            rate = np.diff(values[pair])[0] / np.diff(times[pair])[0]
+            found[pair] = -slope * rate * np.array(self.front[::-1])
         return found
 
     def take(self, values: np.ndarray) -> np.ndarray:
@@ -91,15 +91,13 @@ class Window:
 class Reduced:
     """A reduction's number and its derivatives by the integrand's values; ``sample`` is that of the extreme sample.
 
-    ``by_time`` is the derivative by the times of the points, the values staying; for a vertex its three points
-    ``held`` must not move instead.
+    ``by_time`` is the derivative by the times of the points, the values staying.
     """
 
     value: float
     slopes: np.ndarray
     sample: np.ndarray
     by_time: np.ndarray
-    held: tuple[int, ...] = ()
 
 
 def reduce(kind: str, times: np.ndarray, values: np.ndarray, edges: np.ndarray) -> Reduced:
@@ -128,13 +126,15 @@ def _vertex(times: np.ndarray, values: np.ndarray, at: int, sample: np.ndarray) 
     by_before, by_after = np.array([-1.0, 1.0, 0.0]) / left, np.array([0.0, -1.0, 1.0]) / right
     by_curvature = (by_after - by_before) / (left + right)
     by_slope = by_before + by_curvature * left
-    three, held, no_time = values[at - 1 : at + 2], (at - 1, at, at + 1), np.zeros(len(times))
+    three = values[at - 1 : at + 2]
     a, b = by_curvature @ three, by_slope @ three
     if a == 0:
-        return Reduced(float(values[at]), sample, sample, no_time, held)
-    slopes = np.zeros(len(times))
+        return Reduced(float(values[at]), sample, sample, np.zeros(len(times)))
+    slopes, by_time = np.zeros((2, len(times)))
     slopes[at - 1 : at + 2] = np.array([0.0, 1.0, 0.0]) - b / (2 * a) * by_slope + b**2 / (4 * a**2) * by_curvature
-    return Reduced(float(values[at] - b**2 / (4 * a)), slopes, sample, no_time, held)
+    # a point that moves along the parabola leaves it as it is
+    by_time[at - 1 : at + 2] = -(b + 2 * a * np.array([-left, 0.0, right])) * slopes[at - 1 : at + 2]
+    return Reduced(float(values[at] - b**2 / (4 * a)), slopes, sample, by_time)
 
 
 @dataclass(frozen=True)
@@ -147,14 +147,12 @@ class LossSlopes:
     by_quantity: dL/d quantity by name, at the saved points.
     by_sample: the same with samples in place of vertices, where there is one.
     by_time: dL/dt of the saved points, the quantities staying.
-    held: saved points whose times the loss depends on in other ways: they must not move.
     """
 
     value: float
     by_quantity: dict[str, np.ndarray]
     by_sample: dict[str, np.ndarray] | None
     by_time: np.ndarray
-    held: set[int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +191,7 @@ class Loss:
         if isinstance(tree, Number):
             return sp.Integer(int(tree.value)) if tree.value == int(tree.value) else sp.Float(tree.value, 17)
         if isinstance(tree, Name):
-            return TIME
+            return TIME if tree.name == "time" else sp.Float(CONSTANTS[tree.name], 17)
         if isinstance(tree, Probe):
             parts = [self._quantity(f"{tree.quantity}({target})", tree) for target in tree.targets]
             return parts[0] - parts[1] if len(parts) > 1 else parts[0]
@@ -253,11 +251,12 @@ class Loss:
                     found[name] += window.give(parts, len(times))
             return found
 
-        by_time, held = np.zeros(len(times)), set(window.held)
-        for part, weight, by in zip(reduced, weights, slopes, strict=True):
+        by_time = np.zeros(len(times))
+        for integrand, part, weight, by in zip(self.integrands, reduced, weights, slopes, strict=True):
             by_time += window.at_saved(weight * (part.by_time + part.slopes * by[-1]), len(times))
-            held |= {window.saved(place) for place in part.held}
-        return LossSlopes(value, total("slopes"), total("sample") if extremes else None, by_time, held)
+            for name, slope in zip(integrand.symbols, by[:-1], strict=True):
+                by_time += window.front_by_time(weight * part.slopes[0] * slope[0], quantities[name], times)
+        return LossSlopes(value, total("slopes"), total("sample") if extremes else None, by_time)
 
 
 def reduction_symbol(place: int) -> sp.Symbol:

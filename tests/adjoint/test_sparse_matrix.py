@@ -16,7 +16,7 @@ from spiceprop.sensitivity.loss import Loss
 
 TOLERANCE = 1e-3
 LOSS = "mean(v(out)^2)+final(v(out))/3+integral(time*v(out))*200"
-PULSE = "v1 in 0 pulse(0.2 1 0.1m 50u 50u 0.3m 2m)\n"
+PULSE = "v1 in 0 pulse(0.2 1 0.1012m 50.3u 51.1u 0.3021m 2m)\n"
 INTO = "r9 out 0 2k\nc9 out 0 100n ic=0.1\n"
 
 DECKS = {
@@ -46,7 +46,9 @@ DECKS = {
         "l1 l2 k1 r1 r2 r3 c1 ic:l1 ic:l2",
     ),
     "K of three": (
-        PULSE + "r1 in a 100\nl1 a 0 20m tc1=1m\nl2 b 0 30m m=2\nl3 c 0 10m\nk1 l1 l2 0.8\nk2 l2 l3 0.5\nk3 l1 l3 0.4\n"
+        ".options temp=60\n"
+        + PULSE
+        + "r1 in a 100\nl1 a 0 20m tc1=1m\nl2 b 0 30m m=0.7\nl3 c 0 10m\nk1 l1 l2 0.8\nk2 l2 l3 0.5\nk3 l1 l3 0.4\n"
         "r2 b 0 500\nr3 c out 50\nc1 out 0 100n ic=1m\nr4 out 0 1k",
         "l1 l2 l3 k1 k2 k3 l1.tc1 l2.m r3",
     ),
@@ -74,35 +76,36 @@ DECKS = {
         "param:f r1 c9",
     ),
     "B with a threshold": (
-        ".param a=0.4\n" + PULSE + "r1 in out 1k\nb1 out 0 i=v(out)>a?(v(out)-a)*1m:0\n" + INTO,
+        ".param a=0.4\n" + PULSE + "r1 in out 1k\nb1 out 0 i=v(out)>a?(v(out)-a)^2*1m:0\n" + INTO,
         "param:a r1 c9",
     ),
-    "B modifiers": (
-        ".options temp=60 tnom=20\n" + PULSE + "b1 0 out i=v(in)*1m tc1=2m m=2\nb2 b 0 v=v(in)*2 tc2=50u dtemp=5\n"
-        "r1 b out 3k\n" + INTO,
-        "b1.tc1 b1.m b2.tc2 b2.dtemp r1",
+    "B with m": (PULSE + "b1 0 out i=v(in)*1m m=2\n" + INTO, "b1.m r9"),
+    "behavioural R L E G": (
+        ".param k=2\n" + PULSE + "r1 in a r={k*100*(1+v(a)^2)}\nl1 a b l={(1+time*300)*1m*k}\nr2 b 0 1k\n"
+        "e1 c 0 value={v(b)*k}\nr3 c out 1k\ng1 0 out cur={v(c)*k*0.1m}\n" + INTO,
+        "param:k r2 r3",
     ),
     "PULSE": (
-        "i1 0 out pulse(0.1m 1m 0.1m 50u 80u 0.2m 0.5m)\n" + INTO,
+        "i1 0 out pulse(0.1m 1m 0.1017m 51.3u 81.9u 0.2012m 0.5023m)\n" + INTO,
         "i1.pulse.v1 i1.pulse.v2 i1.pulse.td i1.pulse.tr i1.pulse.tf i1.pulse.pw i1.pulse.per r9",
     ),
     "SIN": (
-        "i1 0 out sin(0.1m 1m 3k 0.1m 500 30)\n" + INTO,
+        "i1 0 out sin(0.1m 1m 3k 0.1012m 500 30)\n" + INTO,
         "i1.sin.vo i1.sin.va i1.sin.freq i1.sin.theta i1.sin.phase",
     ),
     "EXP": (
-        "i1 0 out exp(0.1m 1m 0.1m 0.2m 0.6m 50u)\n" + INTO,
+        "i1 0 out exp(0.1m 1m 0.1012m 0.2m 0.6013m 50u)\n" + INTO,
         "i1.exp.v2 i1.exp.td1 i1.exp.tau1 i1.exp.td2 i1.exp.tau2",
     ),
     "SFFM": ("i1 0 out sffm(0.1m 1m 3k 2 1k)\n" + INTO, "i1.sffm.vo i1.sffm.va i1.sffm.fc i1.sffm.mdi i1.sffm.fs r9"),
-    "AM": ("i1 0 out am(1m 0.5 1k 4k 0.1m)\n" + INTO, "i1.am.va i1.am.vo i1.am.mf i1.am.fc i1.am.td r9"),
+    "AM": ("i1 0 out am(1m 0.5 1k 4k 0.1012m)\n" + INTO, "i1.am.va i1.am.vo i1.am.mf i1.am.fc i1.am.td r9"),
     "PWL": (
-        "i1 0 out pwl(0 0.1m 0.2m 1m 0.5m -0.4m 0.7m 0.8m)\n" + INTO,
+        "i1 0 out pwl(0 0.1m 0.2012m 1m 0.5017m -0.4m 0.7018m 0.8m)\n" + INTO,
         "i1.pwl.0.value i1.pwl.1.value i1.pwl.2.value i1.pwl.3.value i1.pwl.1.time i1.pwl.2.time i1.pwl.3.time r9",
     ),
     "PWL repeated": (
-        "i1 0 out pwl(0 0.1m 0.1m 1m 0.2m 0.1m) r=0 td=50u\n" + INTO,
-        "i1.pwl.0.value i1.pwl.1.value i1.pwl.2.value i1.pwl.1.time i1.pwl.2.time i1.pwl.td r9",
+        "v1 in 0 pwl(0 0.1 0.1012m 1 0.2017m 0.2) r=0 td=51.2u\nr1 in out 1k\n" + INTO,
+        "v1.pwl.0.value v1.pwl.1.value v1.pwl.2.value v1.pwl.1.time v1.pwl.2.time v1.pwl.td r9",
     ),
     "AC beside": ("v1 in 0 dc 1 ac 2\nr1 in out 1k\n" + INTO, "v1 r1"),
     "parameters": (
@@ -116,9 +119,10 @@ DECKS = {
         "subckt:cell.r1 subckt:cell.c1 x1.r1 x2.c1 ic:x2.c1 subckt:cell.c1.ic",
     ),
     "m of instances": (
-        ".param n=3\n" + PULSE + ".subckt in_ a b m2=2\nr1 a b 4k\nc1 b 0 10n m={m2}\n.ends\n"
-        ".subckt out_ a b\nx1 a b in_ m=2\ng1 0 b a 0 0.1m\n.ends\nx1 in out out_ m={n}\n" + INTO,
-        "param:n x1.x1.r1 x1.x1.c1 x1.g1 param:x1.x1.m2 r9",
+        ".param n=3\n" + PULSE + ".subckt cell a b\nr1 a b 4k\nc1 b 0 10n\ng1 0 b a 0 0.1m\n"
+        "l1 b c 10m\nr2 c 0 1k\n.ends\n"
+        "x1 in out cell m={n}\n" + INTO,
+        "param:n x1.r1 x1.c1 x1.g1 x1.l1 r9",
     ),
     ".ic": (
         ".param v0=0.4\n" + PULSE + "r1 in a 1k\nc1 a out 100n\nc2 out 0 200n\nr2 out 0 2k\n.ic v(a)={v0} v(out)=0.2",
