@@ -104,8 +104,8 @@ DECKS = {
         "i1.pwl.0.value i1.pwl.1.value i1.pwl.2.value i1.pwl.3.value i1.pwl.1.time i1.pwl.2.time i1.pwl.3.time r9",
     ),
     "PWL repeated": (
-        "v1 in 0 pwl(0 0.1 0.1012m 1 0.2017m 0.2) r=0 td=51.2u\nr1 in out 1k\n" + INTO,
-        "v1.pwl.0.value v1.pwl.1.value v1.pwl.2.value v1.pwl.1.time v1.pwl.2.time v1.pwl.td r9",
+        "v1 in 0 pwl(0 0.1 0.1012m 1 0.2017m 0.1) r=0 td=51.9u\nr1 in out 1k\n" + INTO,
+        "v1.pwl.1.value v1.pwl.1.time v1.pwl.2.time v1.pwl.td r9",
     ),
     "AC beside": ("v1 in 0 dc 1 ac 2\nr1 in out 1k\n" + INTO, "v1 r1"),
     "parameters": (

@@ -64,7 +64,7 @@ class Wave:
         given = {names[role]: number for role, number in numbers.items()}
         if waveform.kind == "pwl":
             module = piecewise_linear
-            self.signal: Signal = PiecewiseLinear(given)
+            self.signal: Signal = PiecewiseLinear(given, environment)
         else:
             module, formula = _KINDS[waveform.kind]
             given = {name: value for name, value in given.items() if value or name not in module.ZERO_IS_DEFAULT}

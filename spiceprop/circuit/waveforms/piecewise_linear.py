@@ -8,24 +8,28 @@ of the two points around t, and moving a point's time by d moves the line beside
 import numpy as np
 
 from spiceprop.circuit.stamps import Environment
+from spiceprop.circuit.waveforms.formula import CHANGED
 
 
 class PiecewiseLinear:
     """Numbers by name: ``0.time``, ``0.value``, ..., ``td``, ``r``."""
 
-    def __init__(self, numbers: dict[str, float]):
+    def __init__(self, numbers: dict[str, float], environment: Environment):
         self.numbers = numbers
         pairs = sum(name.endswith(".time") for name in numbers)
         self.times = np.array([numbers[f"{pair}.time"] for pair in range(pairs)])
         self.values = np.array([numbers[f"{pair}.value"] for pair in range(pairs)])
         self.delay, self.repeat = numbers.get("td", 0.0), numbers.get("r", -1.0)
+        self.newer = environment.version >= CHANGED
 
     def _local(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(times within the points, how many repetitions have passed)."""
         t, last = times - self.delay, self.times[-1]
         if self.repeat < 0:
             return t, np.zeros(t.shape)
-        turns = np.where(t > last, np.ceil((t - last) / (last - self.repeat) * (1 - 1e-12)), 0.0)
+        passed, nearly = (t - last) / (last - self.repeat), 1e-9
+        turns = np.floor(passed + nearly) + 1 if self.newer else np.ceil(passed - nearly)
+        turns = np.maximum(turns, 0.0)
         return t - turns * (last - self.repeat), turns
 
     def value(self, times: np.ndarray) -> np.ndarray:
@@ -65,6 +69,8 @@ class PiecewiseLinear:
 
 def edges(given: dict[str, float], environment: Environment) -> list[float]:
     times = [number for name, number in given.items() if name.endswith(".time")]
+    if environment.version < CHANGED:
+        return times
     period = times[-1] - given.get("r", 0.0)
     turns = 0 if given.get("r", -1.0) < 0 else min(int(environment.t_stop / period) + 1, 10_000)
     return [time + given.get("td", 0.0) + turn * period for turn in range(turns + 1) for time in times]
