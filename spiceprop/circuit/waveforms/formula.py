@@ -25,7 +25,7 @@ CHANGED = 42
 
 @dataclass(frozen=True)
 class Context:
-    """What a waveform depends on beside its arguments: ``.tran``, the version of ngspice, whether a V or an I has it."""
+    """What a waveform depends on beside its arguments: ``.tran``, ngspice's version, and whether a V or an I has it."""
 
     t_step: float
     t_stop: float
