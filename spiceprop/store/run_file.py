@@ -15,6 +15,8 @@ from spiceprop.errors import UserError
 from spiceprop.store.atomic import written_beside
 
 SCHEMA = 2
+# what h5py and numpy make of a file in which bytes are wrong, or other things stand under our names
+FOREIGN = (AttributeError, KeyError, MemoryError, OverflowError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass
@@ -143,15 +145,15 @@ def load_run(path: Path) -> RunRecord:
     """
     try:
         with h5py.File(path, "r") as file:
-            if file.attrs.get("schema") != SCHEMA:
+            if not np.array_equal(file.attrs.get("schema"), SCHEMA):
                 raise UserError(
                     f"no run of spiceprop: its schema is {file.attrs.get('schema')}, not {SCHEMA}. A run of another "
                     "version is read by that version",
                     file=str(path),
                 )
             return _read(file)
-    except KeyError as error:
-        raise UserError(f"not a whole run.h5: {error.args[0]}", file=str(path)) from error
+    except FOREIGN as error:
+        raise UserError(f"not a whole run.h5 ({error}): it is damaged, or something else's", file=str(path)) from error
     except OSError as error:
         raise UserError(f"cannot read the run: {error}. A run folder holds run.h5", file=str(path)) from error
 
