@@ -44,6 +44,14 @@ from spiceprop.store.run_file import load_run
 QUICK = [*SHORT, "training.batch=2", "run.checkpoints=4"]
 
 
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory) -> Path:
+    """The folder of a run to which nothing happened."""
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    run(tiny(*QUICK), folder)
+    return folder
+
+
 @pytest.fixture
 def error(capfd):
     """The error object that ``spiceprop WORDS... --json`` prints, after a look at its exit code."""
@@ -144,11 +152,10 @@ def test_output_that_cannot_be_written_is_named(error, tmp_path):
     )
 
 
-def test_full_disk_ends_the_run_and_leaves_what_was_saved(tmp_path):
+def test_full_disk_ends_the_run_and_leaves_what_was_saved(calm, tmp_path):
     """The largest file that a process may write stands for the room that is left: run.h5 grows beyond it."""
     folder = tmp_path / "r"
     words = command("run", DIGITS, *settings_on_command_line(*QUICK), "--out", folder, "--json")
-    run(tiny(*QUICK), tmp_path / "calm")
     sizes = []
 
     def limit(size: int) -> None:
@@ -166,16 +173,15 @@ def test_full_disk_ends_the_run_and_leaves_what_was_saved(tmp_path):
         assert found["file"] == str(folder / "run.h5")
         sizes.append((done.returncode, (folder / "run.h5").exists()))
         assert list(folder.rglob(".*")) == []
-    print(sizes, os.path.getsize(tmp_path / "calm" / "run.h5"))
     assert sizes == [(2, False), (1, True)]
     assert "--resume continues" in found["message"]
     assert len(load_run(folder / "run.h5").losses) < 4
     run(tiny(*QUICK), folder, resume=True)
-    assert same(datasets(folder / "run.h5"), datasets(tmp_path / "calm" / "run.h5"))
+    assert same(datasets(folder / "run.h5"), datasets(calm / "run.h5"))
 
 
 def test_neuron_that_does_not_converge_ends_the_run_with_ngspices_words_and_advice(error, tmp_path):
-    words = settings_on_command_line(*SHORT, "network.v_read=1e100")
+    words = settings_on_command_line(*SHORT, "network.v_read=1e100", "data.train=2")
     found = error(1, "run", DIGITS, *words, "--out", tmp_path / "r")
     assert "every image of batch 1 failed in ngspice: stopped at " in found["message"]
     assert "Try a smaller simulation.t_max" in found["message"]
@@ -183,8 +189,7 @@ def test_neuron_that_does_not_converge_ends_the_run_with_ngspices_words_and_advi
     assert not (tmp_path / "r" / "result.json").exists()
 
 
-def test_worker_killed_in_mid_run_changes_nothing(tmp_path):
-    run(tiny(*QUICK), tmp_path / "calm")
+def test_worker_killed_in_mid_run_changes_nothing(calm, tmp_path):
     killed = []
 
     def kill() -> None:
@@ -199,7 +204,7 @@ def test_worker_killed_in_mid_run_changes_nothing(tmp_path):
     assert killed
     assert result["reproducible"]
     assert result["statuses"] == {"ok": result["ngspice_runs"]}
-    expected, found = datasets(tmp_path / "calm" / "run.h5"), datasets(tmp_path / "r" / "run.h5")
+    expected, found = datasets(calm / "run.h5"), datasets(tmp_path / "r" / "run.h5")
     assert same(*({name: data[name] for name in expected if "@retried" not in name} for data in (found, expected)))
 
 
