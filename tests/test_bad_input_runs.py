@@ -254,6 +254,23 @@ def test_truncated_or_foreign_run_file_is_refused_and_left_alone(error, finished
         assert not (tmp_path / "net.cir").exists()
 
 
+def test_run_of_an_experiment_that_this_version_does_not_know_is_refused(error, finished, tmp_path):
+    folder = tmp_path / "r"
+    folder.mkdir()
+    whole = (finished / "run.h5").read_bytes()
+    for text, said in (
+        ("{", "not a whole run.h5"),
+        ('{"name": "x"}', "none of this version of spiceprop (data: Field"),
+    ):
+        (folder / "run.h5").write_bytes(whole)
+        with h5py.File(folder / "run.h5", "a") as file:
+            del file["experiment"]
+            file["experiment"] = text
+        found = error(2, "evaluate", folder)
+        assert said in found["message"]
+        assert found["file"] == str(folder / "run.h5")
+
+
 def test_damaged_run_file_is_refused_or_read_but_never_ends_in_a_traceback(finished, tmp_path):
     """Bytes changed at random, as a failing disk does."""
     whole, generator = (finished / "run.h5").read_bytes(), np.random.default_rng(1)

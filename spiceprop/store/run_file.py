@@ -4,6 +4,7 @@
 The file is written whole beside its place and renamed, at every checkpoint: a killed run leaves the last one.
 """
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -170,13 +171,17 @@ def _read(file: h5py.File) -> RunRecord:
         file["optimiser"].visititems(
             lambda name, node: optimiser.update({name: node[()]}) if isinstance(node, h5py.Dataset) else None
         )
+    experiment = file["experiment"][()].decode()
+    json.loads(experiment)
     updates = file["checkpoints/updates"][()]
+    if not updates.size:
+        raise ValueError("no checkpoint in it")
     layers = [file[f"checkpoints/crossbar_{layer}"][()] for layer in range(1, len(file["checkpoints"]))]
     validation = zip(
         *(file[f"validation/{name}"][()].tolist() for name in ("updates", "loss", "accuracy")), strict=True
     )
     return RunRecord(
-        experiment=file["experiment"][()].decode(),
+        experiment=experiment,
         netlist=netlist,
         seed=int(file.attrs["seed"]),
         ngspice=str(file.attrs["ngspice"]),
