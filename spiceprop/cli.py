@@ -56,12 +56,50 @@ def doctor(_: argparse.Namespace, output: Output) -> int:
     return DONE if found["ok"] else FAILED
 
 
+def check(arguments: argparse.Namespace, output: Output) -> int:
+    from spiceprop.check import check_file
+
+    found = check_file(arguments.netlist, tuple(arguments.library))
+    output.result(found.summary(), found.text())
+    return DONE if found.supported else FAILED
+
+
 def simulate(arguments: argparse.Namespace, output: Output) -> int:
     from spiceprop.simulation import final_values, simulate_file
 
-    done = simulate_file(arguments.netlist, out=arguments.out, raw=arguments.raw, plot=arguments.plot)
+    done = simulate_file(
+        arguments.netlist,
+        out=arguments.out,
+        raw=arguments.raw,
+        plot=arguments.plot,
+        libraries=tuple(arguments.library),
+        time_limit=arguments.time_limit,
+    )
     output.result(done.summary(), final_values(done))
     return DONE if done.trajectory.ok else FAILED
+
+
+def grad(arguments: argparse.Namespace, output: Output) -> int:
+    from contextlib import nullcontext
+
+    from spiceprop.report import progress_bar
+    from spiceprop.sensitivity.check import grad_file
+    from spiceprop.sensitivity.table import gradient_table
+
+    bar = progress_bar("finite differences", "values") if arguments.check else nullcontext()
+    with bar as progress:
+        tolerance = arguments.tolerance if arguments.check else None
+        done = grad_file(
+            arguments.netlist,
+            arguments.loss,
+            arguments.wrt,
+            tolerance,
+            arguments.time_limit,
+            progress,
+            arguments.library,
+        )
+    output.result(done.summary(), gradient_table(done))
+    return DONE if done.gradient.ok and done.agrees else FAILED
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
@@ -112,12 +150,34 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(function=function)
         return added
 
+    def netlist(function: Any, text: str) -> argparse.ArgumentParser:
+        added = verb(function, text)
+        added.add_argument("netlist", type=Path, metavar="NETLIST")
+        added.add_argument(
+            "--library", action="append", default=[], type=Path, metavar="DIR", help="a folder that includes may lie in"
+        )
+        return added
+
     verb(doctor, "what is installed, and what to install")
-    added = verb(simulate, "one transient of a netlist in ngspice")
-    added.add_argument("netlist", type=Path)
+    netlist(check, "can a netlist be read, simulated and differentiated")
+    added = netlist(simulate, "one transient of a netlist in ngspice")
+    added.add_argument("--time-limit", type=float, default=600.0, metavar="S", help="seconds (default: %(default)s)")
     added.add_argument("--out", type=Path, metavar="F.h5", help="waveforms as HDF5")
     added.add_argument("--raw", type=Path, metavar="F.raw", help="waveforms as an ngspice raw file")
     added.add_argument("--plot", type=Path, metavar="F.png", help="waveforms as a picture")
+    added = netlist(grad, "derivatives of a loss by values of a netlist")
+    added.add_argument("--loss", required=True, metavar="EXPR", help="for example 'mean((v(out)-0.5)^2)'")
+    added.add_argument(
+        "--wrt",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="R1 R1.tc1 V1.pulse.v2 x1.r2 param:NAME param:x1.NAME ic:C1 ic:node subckt:S.r2 (default: the main values "
+        "of all R C L and sources and all parameters of the top level)",
+    )
+    added.add_argument("--check", action="store_true", help="compare with finite differences of ngspice")
+    added.add_argument("--tolerance", type=float, default=0.02, help="relative, for --check (default: %(default)s)")
+    added.add_argument("--time-limit", type=float, default=60.0, metavar="S", help="of one simulation (default: 60)")
     added = verb(run, "train, evaluate, write the run folder")
     added.add_argument("experiment", type=Path, metavar="EXPERIMENT.toml")
     added.add_argument("--set", action="append", default=[], metavar="section.key=value")
@@ -135,13 +195,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _with_loss(words: list[str]) -> list[str]:
+    """``--loss=EXPR`` for ``--loss EXPR``: a loss may begin with a minus, which argparse takes for an option."""
+    if "--loss" not in words[:-1]:
+        return words
+    place = words.index("--loss")
+    return [*words[:place], f"--loss={words[place + 1]}", *words[place + 2 :]]
+
+
 def main(words: list[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # batch systems send it, and mean what Ctrl-C means
     with os.fdopen(os.dup(1), "w") as stream:
         output = Output(stream, as_json="--json" in words)
         try:
-            arguments = _parser().parse_args(words)
+            arguments = _parser().parse_args(_with_loss(words))
             os.dup2(2, 1)
             return arguments.function(arguments, output)
         except UserError as error:

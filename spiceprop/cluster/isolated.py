@@ -8,8 +8,6 @@ from spiceprop.cluster.child import requests
 from spiceprop.cluster.process import START_SECONDS, Fault, Process
 from spiceprop.engines import Trajectory
 
-READY = "ready"
-
 
 class IsolatedSimulator:
     """A resident ngspice, started on first use. Use as a context manager.
@@ -21,6 +19,13 @@ class IsolatedSimulator:
     def __init__(self, time_limit: float = 60.0) -> None:
         self.time_limit = time_limit
         self._process: Process | None = None
+        self._version = 0
+
+    @property
+    def version(self) -> int:
+        """Of ngspice, for example 39."""
+        self._start()
+        return self._version
 
     def __enter__(self) -> "IsolatedSimulator":
         return self
@@ -45,9 +50,7 @@ class IsolatedSimulator:
     def _attempt(self, deck: list[str], saves: tuple[str, ...], t_stop: float) -> Trajectory:
         worn = True
         try:
-            if self._process is None:
-                self._process = Process(_serve)
-                self._process.receive(START_SECONDS)
+            self._start()
             self._process.send((deck, saves, t_stop))
             answer = self._process.receive(self.time_limit)
             worn = self._process.is_worn(runs=1)
@@ -57,6 +60,11 @@ class IsolatedSimulator:
                 self._end()
         return answer
 
+    def _start(self) -> None:
+        if self._process is None:
+            self._process = Process(_serve)
+            self._version = self._process.receive(START_SECONDS)
+
     def _end(self) -> None:
         if self._process is not None:
             self._process.end()
@@ -64,11 +72,11 @@ class IsolatedSimulator:
 
 
 def _serve(connection: Connection) -> None:
-    """The process: a simulator, told about when it is there, then one transient a request."""
+    """The process: a simulator, its version when it is there, then one transient a request."""
     from spiceprop.engines.ngspice import Simulator
 
     simulator = Simulator.shared()
-    connection.send(READY)
+    connection.send(simulator.version)
     for deck, saves, t_stop in requests(connection):
         simulator.load(deck, saves, t_stop)
         connection.send(simulator.run())

@@ -15,7 +15,7 @@ from spiceprop.errors import UserError
 
 
 class ProgressBar:
-    """Counts images. ``expect`` sets how many there will be; calling it counts some as done."""
+    """Counts images or what else takes time. ``expect`` sets how many there will be; a call counts some as done."""
 
     def __init__(self, bar: Progress, name: str):
         self._bar, self._task = bar, bar.add_task(name, total=None)
@@ -28,14 +28,14 @@ class ProgressBar:
 
 
 @contextmanager
-def progress_bar(name: str) -> Iterator[ProgressBar]:
+def progress_bar(name: str, counted: str = "images") -> Iterator[ProgressBar]:
     """A bar on standard error with the time that is left; in a log file, a line now and then."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("images"),
+        TextColumn(counted),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(elapsed_when_finished=False),
