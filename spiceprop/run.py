@@ -183,7 +183,8 @@ def _remove_run(folder: Path) -> None:
     """Remove what a run wrote, and nothing else that somebody keeps in its folder. The log is emptied: it is locked."""
     os.truncate(folder / LOG, 0)
     shutil.rmtree(folder / "designer", ignore_errors=True)
-    for path in list(folder.iterdir()):
+    # run.h5 is the last to go: a folder without it would be taken for somebody else's
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == "run.h5"):
         ours = path.name in ("run.h5", "result.json", "netlist.cir")
         if ours or is_leftover(path) or path.match("crossbar_*.inc"):
             path.unlink()

@@ -47,13 +47,12 @@ def calm(tmp_path_factory) -> Path:
 def test_a_training_cut_at_random_moments_ends_with_the_bits_of_one_that_was_not(calm, tmp_path):
     folder, mark, moments = tmp_path / "digits", uuid.uuid4().hex, random.Random(20)
     words = command("run", DIGITS, "--set", EPOCH, "--set", "run.checkpoints=40", "--out", folder, "--resume")
+    environment = ENVIRONMENT | {"MARK": mark}
     signals = [signal.SIGKILL] * KILLS + list(STOPS)
     moments.shuffle(signals)
     saved = []
     for number in signals:
-        process = subprocess.Popen(
-            words, env=ENVIRONMENT | {"MARK": mark}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
+        process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         time.sleep(moments.uniform(0.5, 7.0))
         assert process.poll() is None, f"done before it could be cut: {process.stderr.read()}"
         process.send_signal(number)
@@ -66,9 +65,7 @@ def test_a_training_cut_at_random_moments_ends_with_the_bits_of_one_that_was_not
     assert saved == sorted(saved)
     assert len(set(saved)) > 5, "the cuts were in the middle of training"
 
-    subprocess.run(
-        words, env=ENVIRONMENT | {"MARK": mark}, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    subprocess.run(words, env=environment, check=True, capture_output=True)
     assert processes_marked(mark) == []
     found, expected = load_run(folder / "run.h5"), load_run(calm / "run.h5")
     for one, other in zip(found.checkpoints[-1].conductances, expected.checkpoints[-1].conductances, strict=True):
