@@ -5,7 +5,8 @@ import statistics
 
 from common import experiment_network, leave_csv
 
-from spiceprop.cluster import CHUNK, Job, Task, Worker
+from spiceprop.cluster.pool import CHUNK
+from spiceprop.cluster.worker import Job, Task, Worker
 from spiceprop.network import Readout
 
 REPEATS = 7

@@ -9,11 +9,12 @@ import argparse
 import json
 import math
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from spiceprop.errors import UserError
+from spiceprop.errors import UserError, WorkFailed
 
 DONE, FAILED, WRONG_REQUEST = 0, 1, 2
 
@@ -27,6 +28,13 @@ class Output:
     def result(self, values: dict[str, Any], text: str) -> None:
         """One JSON object, or text for people."""
         print(json.dumps(_finite(values), indent=2) if self.as_json else text, file=self.stream)
+
+    def error(self, error: UserError) -> None:
+        """Why there is no result."""
+        if self.as_json:
+            self.result({"error": {"message": error.message, "file": error.file, "line": error.line}}, "")
+        else:
+            print(f"spiceprop: {error}", file=sys.stderr)
 
 
 def _finite(value: Any) -> Any:
@@ -54,6 +62,21 @@ def simulate(arguments: argparse.Namespace, output: Output) -> int:
     done = simulate_file(arguments.netlist, out=arguments.out, raw=arguments.raw, plot=arguments.plot)
     output.result(done.summary(), final_values(done))
     return DONE if done.trajectory.ok else FAILED
+
+
+def grad(arguments: argparse.Namespace, output: Output) -> int:
+    from contextlib import nullcontext
+
+    from spiceprop.report import progress_bar
+    from spiceprop.sensitivity.check import grad_file
+    from spiceprop.sensitivity.table import gradient_table
+
+    bar = progress_bar("finite differences", "values") if arguments.check else nullcontext()
+    with bar as progress:
+        tolerance = arguments.tolerance if arguments.check else None
+        done = grad_file(arguments.netlist, arguments.loss, arguments.wrt, tolerance, arguments.time_limit, progress)
+    output.result(done.summary(), gradient_table(done))
+    return DONE if done.gradient.ok and done.agrees else FAILED
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
@@ -110,6 +133,20 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--out", type=Path, metavar="F.h5", help="waveforms as HDF5")
     added.add_argument("--raw", type=Path, metavar="F.raw", help="waveforms as an ngspice raw file")
     added.add_argument("--plot", type=Path, metavar="F.png", help="waveforms as a picture")
+    added = verb(grad, "derivatives of a loss by values of a netlist")
+    added.add_argument("netlist", type=Path)
+    added.add_argument("--loss", required=True, metavar="EXPR", help="for example 'mean((v(out)-0.5)^2)'")
+    added.add_argument(
+        "--wrt",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="R1 R1.tc1 V1.pulse.v2 x1.r2 param:NAME param:x1.NAME ic:C1 ic:node subckt:S.r2 (default: the main values "
+        "of all R C L and sources and all parameters of the top level)",
+    )
+    added.add_argument("--check", action="store_true", help="compare with finite differences of ngspice")
+    added.add_argument("--tolerance", type=float, default=0.02, help="relative, for --check (default: %(default)s)")
+    added.add_argument("--time-limit", type=float, default=60.0, metavar="S", help="of one simulation (default: 60)")
     added = verb(run, "train, evaluate, write the run folder")
     added.add_argument("experiment", type=Path, metavar="EXPERIMENT.toml")
     added.add_argument("--set", action="append", default=[], metavar="section.key=value")
@@ -127,22 +164,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _with_loss(words: list[str]) -> list[str]:
+    """``--loss=EXPR`` for ``--loss EXPR``: a loss may begin with a minus, which argparse takes for an option."""
+    if "--loss" not in words[:-1]:
+        return words
+    place = words.index("--loss")
+    return [*words[:place], f"--loss={words[place + 1]}", *words[place + 2 :]]
+
+
 def main(words: list[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # batch systems send it, and mean what Ctrl-C means
     with os.fdopen(os.dup(1), "w") as stream:
         output = Output(stream, as_json="--json" in words)
         try:
-            arguments = _parser().parse_args(words)
+            arguments = _parser().parse_args(_with_loss(words))
             os.dup2(2, 1)
             return arguments.function(arguments, output)
         except UserError as error:
-            if output.as_json:
-                output.result({"error": {"message": error.message, "file": error.file, "line": error.line}}, "")
-            else:
-                print(f"spiceprop: {error}", file=sys.stderr)
-            return WRONG_REQUEST
+            output.error(error)
+            return FAILED if isinstance(error, WorkFailed) else WRONG_REQUEST
         except KeyboardInterrupt:
-            print("spiceprop: interrupted; 'run --resume' continues from the last checkpoint", file=sys.stderr)
+            output.error(UserError("interrupted; a run continues with --resume"))
             return FAILED
 
 

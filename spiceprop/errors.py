@@ -29,3 +29,7 @@ class UserError(Exception):
         if self.line is None:
             return f"{self.file}: {self.message}"
         return f"{self.file}:{self.line}: {self.message}"
+
+
+class WorkFailed(UserError):
+    """The request was right, work was done, and it did not succeed: the command line exits with 1."""

@@ -10,27 +10,32 @@ import logging
 import os
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 import spiceprop
-from spiceprop.cluster import Job, Pool, chunks
+from spiceprop.cluster.pool import Pool, chunks
+from spiceprop.cluster.worker import Job
 from spiceprop.data import DataSet, load_data
-from spiceprop.errors import UserError
+from spiceprop.errors import UserError, WorkFailed
 from spiceprop.experiment import Experiment
 from spiceprop.learning import Evaluation, Trainer, batch_gradient, evaluate, tally
 from spiceprop.learning.progress import Progress
-from spiceprop.network import Network, Program, Readout
+from spiceprop.network import Network, Readout
 from spiceprop.network.build import build_network
 from spiceprop.network.text import Sample
 from spiceprop.network.writeback import NetlistFolder
 from spiceprop.report import log_file
+from spiceprop.stopping import stoppable
 from spiceprop.store.atomic import is_leftover, write_text
+from spiceprop.store.lock import locked
 from spiceprop.store.run_file import RunRecord, SampleRecord, load_run, save_run
 
 log = logging.getLogger("spiceprop")
+LOG = "log.txt"
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,6 @@ class Setting:
         section, smoothing = self.experiment.network, self.experiment.training.label_smoothing
         readout = Readout(section.readout, section.readout_scale, smoothing)
         job = Job(self.network, self.network.program(), readout)
-        load_program(job.program)  # a circuit that ngspice refuses ends here, with its words
         return Pool(job, self.experiment.run.workers or os.cpu_count() or 1, self.experiment.run.time_limit)
 
 
@@ -74,19 +78,22 @@ def run_experiment(experiment: Experiment, folder: Path, *, resume: bool, force:
     Raises
     ------
     UserError: the folder holds another run, or data or netlist are at fault; the folder is as it was before.
+    WorkFailed: it was stopped, or the work did not succeed; what was done before is saved.
     """
     setting = prepare(experiment)
-    record = _open_record(setting, folder, resume=resume, force=force)
-    result = folder / "result.json"
-    if not result.exists():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"cannot make the run folder: {error.strerror}", file=str(folder)) from error
-        with log_file(folder / "log.txt"):
-            # a finished run that was cut here has its result in run.h5 already
-            write_text(result, record.result or _train(setting, record, folder, progress))
-    return json.loads(result.read_text())
+    _check_folder(folder, overwrite=resume or force)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the run folder: {error.strerror}", file=str(folder)) from error
+    result, log_path = folder / "result.json", folder / LOG
+    with locked(log_path):
+        record = _open_record(setting, folder, resume=resume)
+        if not result.exists():
+            with log_file(log_path):
+                # a finished run that was cut here has its result in run.h5 already
+                write_text(result, record.result or _train(setting, record, folder, progress))
+        return json.loads(result.read_text())
 
 
 def _train(setting: Setting, record: RunRecord, folder: Path, progress: Progress) -> str:
@@ -114,20 +121,37 @@ def _train(setting: Setting, record: RunRecord, folder: Path, progress: Progress
         save_run(record, folder / "run.h5")
         log.info("%d updates, loss %.4f, validation %s", trainer.done, trainer.recent_loss(), record.validation[-1:])
 
-    with setting.pool() as pool:
-        trainer.train(pool, progress, checkpoint)
-        found = evaluate_test(setting, record, pool, progress)
-        record.samples = _record_samples(setting, record, pool, found)
-    checkpoint(found)
+    begun_with = trainer.done
+    try:
+        with setting.pool() as pool, stoppable():
+            trainer.train(pool, progress, checkpoint)
+            found = evaluate_test(setting, record, pool, progress)
+            record.samples = _record_samples(setting, record, pool, found)
+            checkpoint(found)
+    except UserError as error:
+        if trainer.done == begun_with and not isinstance(error, WorkFailed):
+            raise  # nothing was done, so what was asked for is at fault
+        saved = f"{trainer.saved} of {trainer.updates} updates are saved: --resume continues behind them"
+        with suppress(UserError):  # the log is on the same disk, perhaps a full one
+            log.info("%s; %s", error.message, saved)
+        raise WorkFailed(f"{error.message}; {saved}", error.file, error.line) from error
     return record.result
 
 
-def _open_record(setting: Setting, folder: Path, *, resume: bool, force: bool) -> RunRecord:
-    """A new record, or with ``resume`` the one in the folder; with ``force`` the run in the folder is removed."""
-    text, file = stored_experiment(setting), folder / "run.h5"
-    if file.exists() and not force:
-        if not resume:
+def _check_folder(folder: Path, *, overwrite: bool) -> None:
+    """Refuse a folder with somebody's work in it, before anything is written there."""
+    if (folder / "run.h5").exists():
+        if not overwrite:
             raise UserError(f"{folder} holds a run: --resume continues it, --force removes it, --out writes elsewhere")
+    # a run that was cut before its first file leaves its log and perhaps a part of that file
+    elif folder.is_dir() and not all(path.name == LOG or is_leftover(path) for path in folder.iterdir()):
+        raise UserError(f"{folder} is not empty and holds no run: give another --out")
+
+
+def _open_record(setting: Setting, folder: Path, *, resume: bool) -> RunRecord:
+    """The record in the folder with ``resume``, else a new one in place of it."""
+    text, file = stored_experiment(setting), folder / "run.h5"
+    if file.exists() and resume:
         record = load_run(file)
         if _without_run(record.experiment) != _without_run(text):
             raise UserError(f"{folder} holds a run of other settings: give --force to remove it, or another --out")
@@ -142,9 +166,6 @@ def _open_record(setting: Setting, folder: Path, *, resume: bool, force: bool) -
         return record
     if file.exists():
         _remove_run(folder)
-    # a run that was cut before its first file leaves its log and perhaps a part of that file
-    elif folder.is_dir() and not all(path.name == "log.txt" or is_leftover(path) for path in folder.iterdir()):
-        raise UserError(f"{folder} is not empty and holds no run: give another --out")
     return RunRecord(
         experiment=text,
         netlist=setting.network.source.copies(),
@@ -159,10 +180,11 @@ def _without_run(experiment: str) -> dict:
 
 
 def _remove_run(folder: Path) -> None:
-    """Remove what a run wrote, and nothing else that somebody keeps in its folder."""
+    """Remove what a run wrote, and nothing else that somebody keeps in its folder. The log is emptied: it is locked."""
+    os.truncate(folder / LOG, 0)
     shutil.rmtree(folder / "designer", ignore_errors=True)
     for path in list(folder.iterdir()):
-        ours = path.name in ("run.h5", "result.json", "log.txt", "netlist.cir")
+        ours = path.name in ("run.h5", "result.json", "netlist.cir")
         if ours or is_leftover(path) or path.match("crossbar_*.inc"):
             path.unlink()
 
@@ -172,12 +194,6 @@ def _check_designer_files(setting: Setting, record: RunRecord, folder: Path) -> 
     changed = sorted({name for name, _ in before.items() ^ setting.network.source.copies().items()})
     if changed:
         raise UserError(f"{changed[0]} has changed since this run began: give --force or another --out", str(folder))
-
-
-def load_program(program: Program) -> None:
-    from spiceprop.engines.ngspice import Simulator
-
-    Simulator.shared().load(program.deck, program.saves, program.t_stop)
 
 
 def ngspice_version() -> str:
@@ -257,6 +273,8 @@ def summarise(setting: Setting, record: RunRecord, found: Evaluation) -> dict:
         "test_accuracy": found.accuracy,
         "failed_samples": failed,
         "statuses": record.statuses,
+        "retried": int(counters.get("retried", 0)),
+        "fallbacks": record.fallbacks,
         "ngspice_runs": runs,
         "training_runs": int(counters.get("training_runs", 0)),
         "evaluation_runs": int(counters.get("evaluation_runs", 0)),

@@ -27,7 +27,7 @@ def evaluate_run(folder: Path, *, limit: int | None, progress: Progress) -> dict
     if limit is not None and limit < 1:
         raise UserError(f"--limit is a number of images, 1 or more; found {limit}")
     setting, trained = open_run(folder, test=limit)
-    record = replace(trained, counters={}, statuses={}, samples=[], ngspice=ngspice_version())
+    record = replace(trained, counters={}, statuses={}, fallbacks={}, samples=[], ngspice=ngspice_version())
     started = time.perf_counter()
     progress.expect(len(setting.data.test_labels))
     with setting.pool() as pool:

@@ -30,8 +30,8 @@ from small_runs import (
     without_times,
 )
 
-from spiceprop.cluster import Job, chunks
-from spiceprop.cluster.pool import _failed
+from spiceprop.cluster.pool import chunks
+from spiceprop.cluster.worker import Job, Worker
 from spiceprop.engines import Status
 from spiceprop.errors import UserError
 from spiceprop.learning import Evaluation, tally
@@ -178,7 +178,7 @@ def test_killed_run_continues_bit_for_bit_with_another_number_of_workers(uninter
             assert process.poll() is None, "the run ended before it could be cut"
             time.sleep(0.01)
         workers = children_of(process.pid)
-        assert len(workers) >= 2
+        assert workers
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -288,15 +288,19 @@ def test_run_folder_named_by_a_relative_path_is_the_same_run(finished, tmp_path,
 
 
 def test_failed_samples_are_counted_and_never_right(finished):
-    """A status that is not ok, counted as training counts it; the accuracy is over all images."""
+    """Statuses that are not ok, counted as training counts them; the accuracy is over all images."""
     setting = prepare(tiny(*SHORT))
     network = setting.network
     job = Job(network, network.program(), Readout("mean", 10.0))
-    task = chunks(
-        setting.data.test_images, setting.data.test_labels, [bar.g for bar in network.crossbars], 0, gradient=False
-    )[0]
+    lost = dict.fromkeys(range(4), (Status.TIMED_OUT, "too long"))
+    task = replace(
+        chunks(
+            setting.data.test_images, setting.data.test_labels, [bar.g for bar in network.crossbars], 0, gradient=False
+        )[0],
+        given_up=lost,
+    )
     record = replace(load_run(finished / "run.h5"), statuses={}, counters={})
-    tally(record, [_failed(task, job, Status.TIMED_OUT, "too long")], "evaluation")
+    tally(record, [Worker(job).run(task)], "evaluation")
     assert record.statuses == {"timed out": 4}
     labels = setting.data.test_labels
     result = summarise(setting, record, Evaluation(np.where(np.arange(4) < 3, labels, -1), labels, 1.0, 1))

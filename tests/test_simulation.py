@@ -166,7 +166,6 @@ def test_a_node_named_like_the_source_that_an_f_senses_is_saved(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (".options reltol\n.tran 1u 10u", "option 'reltol' needs a number"),
         (".options cshunt=1e-9\n.tran 1u 10u", "option 'cshunt' is not supported"),
         (".tran 1u 10u 0 -1u", "0 <= tmax"),
     ],

@@ -19,9 +19,11 @@ class Difference:
     error: float
 
 
-def central_difference(loss: Callable[[float], float], at: float, relative_step: float = 1e-3) -> Difference:
-    """d loss / d value at ``at`` with the steps ``relative_step * |at|`` (at 0: ``relative_step``) and half of it."""
-    step = relative_step * (abs(at) or 1.0)
+def central_difference(
+    loss: Callable[[float], float], at: float, relative_step: float = 1e-3, scale: float = 1.0
+) -> Difference:
+    """d loss / d value at ``at`` with the steps ``relative_step * |at|`` (at 0: times ``scale``) and half of it."""
+    step = relative_step * (abs(at) or scale)
     wide = (loss(at + step) - loss(at - step)) / (2 * step)
     narrow = (loss(at + step / 2) - loss(at - step / 2)) / step
     return Difference((4 * narrow - wide) / 3, abs(narrow - wide) / 3)

@@ -17,7 +17,7 @@ import sympy as sp
 from spiceprop.circuit.mna import INPUT, System, cell_system
 from spiceprop.circuit.symbols import NUMERIC, differentiate
 from spiceprop.netlist import Netlist, evaluate, flatten_subcircuit
-from spiceprop.netlist.flatten import FlatCircuit
+from spiceprop.netlist.flat import FlatCircuit
 
 Entries = dict[tuple[int, int], np.ndarray]
 

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from spiceprop.circuit.symbols import Translator
-from spiceprop.netlist.expression import Probe
-from spiceprop.netlist.flatten import FlatCircuit, FlatElement, element_name
-from spiceprop.netlist.tree import BehaviouralSource, ControlledSource, IndependentSource, Passive
+from spiceprop.circuit.bind import Binder, Bound
+from spiceprop.circuit.stamps import Environment
+from spiceprop.circuit.symbols import TIME, Translator, no_probe
+from spiceprop.netlist.flat import FlatCircuit, FlatElement, element_name
 
 INPUT = sp.Symbol("input current", real=True)
 
@@ -43,19 +43,19 @@ class System:
 
 
 class Builder:
-    """Collects the stamps of a circuit's elements."""
+    """Puts a circuit's symbols into the stamps of its elements and collects the rows."""
 
     def __init__(self, circuit: FlatCircuit, supplies: dict[str, float]):
         self.circuit = circuit
-        self.translator = Translator(circuit.scope, self.probe)
-        self.known: dict[str, sp.Expr] = {"0": sp.Integer(0)}
-        self.known |= {node: sp.Float(value, 17) for node, value in supplies.items()}
+        self.translator = Translator(circuit.scope, no_probe)
+        self.binder = Binder(circuit, Environment())
+        self.known: dict[str, sp.Expr] = {"v(0)": sp.Integer(0)}
+        self.known |= {f"v({node})": sp.Float(value, 17) for node, value in supplies.items()}
         self.sensed = self._sensed_branches()
         self.held: set[str] = set()
         self._hold_nodes()
         self.rows: dict[str, sp.Expr] = {}
-        self.currents: dict[str, sp.Symbol] = {}
-        self.charges: list[tuple[str, str, sp.Expr, sp.Expr]] = []
+        self.charges: list[tuple[dict[str, int], sp.Expr, sp.Expr]] = []
 
     def _sensed_branches(self) -> set[str]:
         names = set()
@@ -74,10 +74,11 @@ class Builder:
             for flat in sources:
                 if flat.name in self.held | self.sensed or flat.element.waveform:
                     continue
-                plus, minus = flat.nodes
+                plus, minus = (f"v({node})" for node in flat.nodes)
                 if (plus in self.known) == (minus in self.known):
                     continue
-                value = self.dc(flat)
+                dc = flat.element.dc
+                value = self.translator.parameter(dc.expression, flat.scope) if dc else sp.Integer(0)
                 if minus in self.known:
                     self.known[plus] = self.known[minus] + value
                 else:
@@ -85,106 +86,65 @@ class Builder:
                 self.held.add(flat.name)
                 progress = True
 
-    def dc(self, flat: FlatElement) -> sp.Expr:
-        source = flat.element
-        if source.waveform:
-            raise source.waveform.span.error("a source with a waveform inside a cell is not supported: use DC")
-        return self.translator.parameter(source.dc.expression, flat.scope) if source.dc else sp.Integer(0)
-
-    def voltage(self, node: str) -> sp.Expr:
-        return self.known[node] if node in self.known else sp.Symbol(f"v({node})", real=True)
-
-    def across(self, nodes: tuple[str, ...]) -> sp.Expr:
-        first = self.voltage(nodes[0])
-        return first - self.voltage(nodes[1]) if len(nodes) > 1 else first
-
-    def branch(self, name: str) -> sp.Symbol:
-        return self.currents.setdefault(name, sp.Symbol(f"i({name})", real=True))
-
-    def probe(self, flat: FlatElement, probe: Probe) -> sp.Expr:
-        if probe.quantity == "v":
-            return self.across(tuple(flat.node(target) for target in probe.targets))
-        return self.branch(element_name(probe.targets[0], flat.prefix))
-
-    def leave(self, nodes: tuple[str, str], current: sp.Expr) -> None:
-        """A current that leaves the first node and enters the second."""
-        for node, part in zip(nodes, (current, -current), strict=True):
-            if node not in self.known:
-                row = f"v({node})"
-                self.rows[row] = self.rows.get(row, sp.Integer(0)) + part
-
-    def voltage_branch(self, flat: FlatElement, equation: sp.Expr) -> None:
-        """An element with a branch current: ``equation`` = 0 is its row."""
-        self.leave(flat.nodes, self.branch(flat.name))
-        self.rows[f"i({flat.name})"] = equation
+    def unknown(self, name: str) -> sp.Expr:
+        return self.known[name] if name in self.known else sp.Symbol(name, real=True)
 
     def stamp(self, flat: FlatElement) -> None:
-        element, parameter = flat.element, self.translator.parameter
-        if isinstance(element, Passive):
-            value = parameter(element.value.expression, flat.scope)
-            if element.name[0] == "r":
-                if value == 0:
-                    raise element.value.span.error(f"{element.name} has 0 Ohm: write a value")
-                self.leave(flat.nodes, self.across(flat.nodes) / value)
-            else:
-                self._capacitor(flat, value)
-        elif isinstance(element, BehaviouralSource):
-            value = self.translator.source(element.value.expression, flat)
-            if element.quantity == "i":
-                self.leave(flat.nodes, value)
-            else:
-                self.voltage_branch(flat, self.across(flat.nodes) - value)
-        elif isinstance(element, ControlledSource):
-            self._controlled(flat, parameter(element.value.expression, flat.scope))
-        elif isinstance(element, IndependentSource) and flat.name not in self.held:
-            if element.name[0] == "i":
-                self.leave(flat.nodes, self.dc(flat))
-            else:
-                self.voltage_branch(flat, self.across(flat.nodes) - self.dc(flat))
+        bound = self.binder.bind(flat)
+        if bound.waveform:
+            raise bound.waveform.span.error("a source with a waveform inside a cell is not supported: use DC")
+        names = dict(zip(bound.stamp.unknowns, bound.unknowns, strict=True))
+        put = {local: self.unknown(name) for local, name in names.items()}
+        for role, (value, scope) in bound.places.items():
+            put[bound.stamp.values[role]] = self.translator.parameter(value.expression, scope)
+        for local, part in bound.stamp.rows.items():
+            self._add(names[local], self._put(bound, part, put))
+        for charge in bound.stamp.charges:
+            rows = {names[local]: sign for local, sign in charge.rows.items()}
+            self.charges.append((rows, self._put(bound, charge.value, put), self._put(bound, charge.initial, put)))
 
-    def _controlled(self, flat: FlatElement, gain: sp.Expr) -> None:
-        letter = flat.element.name[0]
-        control = self.across(flat.controls) if letter in "eg" else self.branch(flat.controls[0])
-        if letter in "gf":
-            self.leave(flat.nodes, gain * control)
-        else:
-            self.voltage_branch(flat, self.across(flat.nodes) - gain * control)
+    def _add(self, row: str, part: sp.Expr) -> None:
+        if row not in self.known:
+            self.rows[row] = self.rows.get(row, sp.Integer(0)) + part
 
-    def _capacitor(self, flat: FlatElement, value: sp.Expr) -> None:
-        """With ``uic`` a capacitor starts at its own ``ic=``, else at the ``.ic`` of its nodes, else at 0."""
-        if flat.element.ic:
-            start = self.translator.parameter(flat.element.ic.expression, flat.scope)
-        else:
-            start = self.initial_node(flat.nodes[0]) - self.initial_node(flat.nodes[1])
-        self.charges.append((*flat.nodes, value * self.across(flat.nodes), value * start))
+    def _put(self, bound: Bound, part: sp.Expr, symbols: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
+        element, result = bound.flat.element, sp.sympify(part).xreplace(symbols)
+        if result.has(TIME):
+            raise element.span.error("'time' in an expression of a cell is not supported: use an input current")
+        if result.has(sp.zoo, sp.nan, sp.oo):
+            zero = "has 0 Ohm: write a value" if element.name[0] == "r" else "divides by 0"
+            raise element.span.error(f"{element.name} {zero}")
+        return result
 
     def initial_node(self, node: str) -> sp.Expr:
         """The voltage of a node at t = 0: known, ``.ic``, or by a capacitor with ``ic=`` to a known node."""
-        if node in self.known:
-            return self.known[node]
+        if f"v({node})" in self.known:
+            return self.known[f"v({node})"]
         if node in self.circuit.initial:
             value, scope = self.circuit.initial[node]
             return self.translator.parameter(value.expression, scope)
         for flat in self.circuit.elements:
             if flat.element.name[0] == "c" and flat.element.ic and node in flat.nodes:
                 other = flat.nodes[1 - flat.nodes.index(node)]
-                if other not in self.known and node in self.circuit.ports:
+                if f"v({other})" not in self.known and node in self.circuit.ports:
                     raise flat.element.span.error(
                         f"ic= of {flat.element.name} to '{other}' does not say where the membrane '{node}' starts: "
                         "give the ic= of a capacitor to a fixed node first, or an .ic"
                     )
-                if other in self.known:
+                if f"v({other})" in self.known:
                     start = self.translator.parameter(flat.element.ic.expression, flat.scope)
-                    return self.known[other] + (start if node == flat.nodes[0] else -start)
+                    return self.known[f"v({other})"] + (start if node == flat.nodes[0] else -start)
         return sp.Integer(0)
 
     def build(self) -> System:
         for flat in self.circuit.elements:
-            self.stamp(flat)
+            if flat.name not in self.held:
+                self.stamp(flat)
         if self.circuit.ports:
-            self.leave(("0", self.circuit.ports[0]), INPUT)
-        nodes = [name for name in self._node_rows() if name not in self.rows]
-        self.rows |= dict.fromkeys(nodes, sp.Integer(0))
+            self._add(f"v({self.circuit.ports[0]})", -INPUT)
+        for rows, *_ in self.charges:
+            for row in rows:
+                self._add(row, sp.Integer(0))
         names = sorted(self.rows, key=lambda name: name[0] != "v")
         incidence, charges, initial = self._joined_charges(names)
         return System(
@@ -198,19 +158,15 @@ class Builder:
             parameters=dict(self.translator.parameters),
         )
 
-    def _node_rows(self) -> list[str]:
-        nodes = [node for plus, minus, *_ in self.charges for node in (plus, minus)]
-        return [f"v({node})" for node in dict.fromkeys(nodes) if node not in self.known]
-
     def _joined_charges(self, names: list[str]) -> tuple[sp.Matrix, list[sp.Expr], list[sp.Expr]]:
         columns = sp.zeros(len(names), len(self.charges))
-        for column, (plus, minus, *_) in enumerate(self.charges):
-            for node, sign in ((plus, 1), (minus, -1)):
-                if node not in self.known:
-                    columns[names.index(f"v({node})"), column] += sign
+        for column, (rows, *_) in enumerate(self.charges):
+            for row, sign in rows.items():
+                if row not in self.known:
+                    columns[names.index(row), column] += sign
         reduced, pivots = columns.rref()
         join = reduced[: len(pivots), :]
-        charges = join * sp.Matrix([charge for *_, charge, _ in self.charges])
+        charges = join * sp.Matrix([charge for _, charge, _ in self.charges])
         initial = join * sp.Matrix([start for *_, start in self.charges])
         return columns[:, list(pivots)], list(charges), list(initial)
 

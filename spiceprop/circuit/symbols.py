@@ -17,9 +17,24 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
 from spiceprop.netlist.expression import Call, Expression, Name, Number, Probe, walk
-from spiceprop.netlist.flatten import FlatElement, Scope
+from spiceprop.netlist.flat import FlatElement
+from spiceprop.netlist.scope import Scope
 
 EXP_LIMIT = math.log(1e99)
+TIME = sp.Symbol("time", real=True)
+
+
+class whole_part(sp.Function):
+    """The largest integer below its argument; it jumps, and between the jumps nothing moves it."""
+
+    is_extended_real = True
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.Integer(0)
+
+
+class nearest(whole_part):
+    """The nearest integer, halves to the even one; its jumps count as nothing."""
 
 
 class limited_exp(sp.Function):
@@ -45,11 +60,19 @@ class _Joined:
         return functools.reduce(self.join, parts)
 
 
+def _select(conditions: list, choices: list, default: float) -> np.ndarray:
+    """numpy's own takes no plain truth value, which a condition of numbers alone is."""
+    return np.select([np.asarray(condition, dtype=bool) for condition in conditions], choices, default=default)
+
+
 NUMERIC = [
     {
         "limited_exp": numeric_limited_exp,
         "logical_and": _Joined(np.logical_and),
         "logical_or": _Joined(np.logical_or),
+        "select": _select,
+        "whole_part": np.floor,
+        "nearest": np.round,
     },
     "numpy",
 ]
@@ -73,7 +96,7 @@ def _truth(x: sp.Basic) -> sp.Basic:
     return x if _is_truth(x) else sp.Ne(x, 0)
 
 
-def _as_number(x: sp.Basic) -> sp.Expr:
+def as_number(x: sp.Basic) -> sp.Expr:
     return sp.Piecewise((1, x), (0, True)) if _is_truth(x) else x
 
 
@@ -87,12 +110,15 @@ COMMON: dict[str, Callable[..., sp.Expr]] = {
     "atanh": sp.atanh,
     "cos": sp.cos,
     "cosh": sp.cosh,
+    "ceil": lambda x: -whole_part(-x),
     "exp": limited_exp,
+    "floor": whole_part,
     "ln": sp.log,
     "log": sp.log,
     "log10": lambda x: sp.log(x) / sp.log(10),
     "max": lambda x, y: sp.Piecewise((x, x > y), (y, True)),
     "min": lambda x, y: sp.Piecewise((x, x < y), (y, True)),
+    "nint": nearest,
     "sgn": sp.sign,
     "sin": sp.sin,
     "sinh": sp.sinh,
@@ -100,12 +126,25 @@ COMMON: dict[str, Callable[..., sp.Expr]] = {
     "tan": sp.tan,
     "tanh": sp.tanh,
 }
-PARAMETER_FUNCTIONS = COMMON | {"pow": lambda x, y: x**y, "pwr": _magnitude_power}
+PARAMETER_FUNCTIONS = COMMON | {
+    "arctan": sp.atan,
+    "int": lambda x: sp.Piecewise((whole_part(x), x > 0), (-whole_part(-x), True)),
+    "pow": lambda x, y: x**y,
+    "pwr": _magnitude_power,
+    "sqr": lambda x: x**2,
+}
 SOURCE_FUNCTIONS = COMMON | {
     "pow": _magnitude_power,
     "pwr": _signed_power,
     "u": lambda x: sp.Heaviside(x, sp.Rational(1, 2)),
     "uramp": lambda x: sp.Piecewise((x, x > 0), (0, True)),
+    "u2": lambda x: sp.Piecewise((0, x <= 0), (x, x <= 1), (1, True)),
+    "eq0": lambda x: sp.Eq(x, 0),
+    "ne0": lambda x: sp.Ne(x, 0),
+    "gt0": lambda x: x > 0,
+    "lt0": lambda x: x < 0,
+    "ge0": lambda x: x >= 0,
+    "le0": lambda x: x <= 0,
 }
 
 BINARY: dict[str, Callable[..., sp.Basic]] = {
@@ -145,7 +184,7 @@ class Translator:
 
     def source(self, tree: Expression, flat: FlatElement) -> sp.Expr:
         """The expression of a B source."""
-        return _as_number(self._translate(tree, flat.scope, flat))
+        return as_number(self._translate(tree, flat.scope, flat))
 
     def _translate(self, tree: Expression, scope: Scope, flat: FlatElement | None) -> sp.Basic:
         if isinstance(tree, Number):
@@ -164,9 +203,9 @@ class Translator:
                 raise tree.span.error(
                     f"function '{tree.function}' cannot be differentiated here; there are {' '.join(sorted(table))}"
                 )
-            result = table[tree.function](*map(_as_number, parts))
+            result = table[tree.function](*map(as_number, parts))
         else:
-            result = _operation(tree.operator, parts)
+            result = operation(tree.operator, parts)
         if result.has(sp.zoo, sp.nan, sp.oo, sp.I) or (result.is_number and not result.is_extended_real):
             raise tree.span.error(f"cannot evaluate '{tree.span.text}': the result is {result}, no real number")
         return result
@@ -184,14 +223,36 @@ class Translator:
         return any(isinstance(tree, Name) and tree.name in self.root.own for tree in walk(expression))
 
 
-def _operation(operator: str, parts: list[sp.Basic]) -> sp.Basic:
+class OpenTranslator(Translator):
+    """Every parameter stays a symbol of its own, whatever it follows from; ``names`` are those met."""
+
+    def __init__(self, scope: Scope, probe: Callable[[FlatElement, Probe], sp.Expr]):
+        super().__init__(scope, probe)
+        self.names: dict[str, Name] = {}
+
+    def _name(self, tree: Name, scope: Scope) -> sp.Basic:
+        if tree.name == "time":
+            return TIME
+        self.names.setdefault(tree.name, tree)
+        return parameter_symbol(tree.name)
+
+
+def parameter_symbol(name: str) -> sp.Symbol:
+    return sp.Symbol(f"param:{name}", real=True)
+
+
+def no_probe(_: FlatElement, probe: Probe) -> sp.Expr:
+    raise probe.span.error(f"{probe.span.text} is a quantity of the circuit: only B sources may use it")
+
+
+def operation(operator: str, parts: list[sp.Basic]) -> sp.Basic:
     if operator == "?:":
-        return sp.Piecewise((_as_number(parts[1]), _truth(parts[0])), (_as_number(parts[2]), True))
+        return sp.Piecewise((as_number(parts[1]), _truth(parts[0])), (as_number(parts[2]), True))
     if operator == "!":
         return sp.Not(_truth(parts[0]))
     if operator in ("&&", "||"):
         return BINARY[operator](*parts)
-    numbers = [_as_number(part) for part in parts]
+    numbers = [as_number(part) for part in parts]
     if len(numbers) == 1:
         return -numbers[0] if operator == "-" else numbers[0]
     return BINARY[operator](*numbers)

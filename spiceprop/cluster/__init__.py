@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What runs where: worker processes with a simulator each."""
+"""What runs where: ``process`` is a process that is ended from outside, ``isolated`` and ``pool`` use it.
 
-from spiceprop.cluster.pool import CHUNK, Pool, chunks
-from spiceprop.cluster.worker import Job, Result, Task, Worker
-
-__all__ = ["CHUNK", "Job", "Pool", "Result", "Task", "Worker", "chunks"]
+Nothing is imported here: a process with a simulator must not wait for what it does not need.
+"""

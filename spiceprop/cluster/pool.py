@@ -1,130 +1,167 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Worker processes, one simulator each, started with spawn (libngspice does not survive a fork).
+"""Worker processes, one simulator each: the same numbers with one worker and with ten, whatever happens to them.
 
-Tasks are chunks of a fixed number of images, whatever the number of workers, and results come back in the order
-of the tasks: a run gives the same numbers with one worker and with ten.
+Tasks are chunks of a fixed number of images, and results come back in the order of the tasks. A worker tells when each
+image begins, so each has a time limit of its own. When a process dies or is overdue, its chunk starts over in a fresh
+one: runs have no history, so it gives the same bits. An image that fails so a second time is given up, and the chunk is
+done without it.
 """
 
-import multiprocessing
-import os
-import threading
+import time
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import wait
 
 import numpy as np
 
-from spiceprop.cluster.worker import Job, Result, Task, Worker
-from spiceprop.engines import Status
+from spiceprop.cluster.process import START_SECONDS, Fault, Process
+from spiceprop.cluster.worker import Job, Result, Task, serve
+from spiceprop.errors import WorkFailed
+from spiceprop.stopping import stop_if_asked
 
 CHUNK = 8
-START_SECONDS = 30.0  # a process starts and loads its circuit within this
-_worker: Worker | None = None
+GIVEN_UP_AFTER = 2  # failures
+BEFORE_ANY = -1  # image: a process starts, loads its circuit and takes over conductances
+LOOK_UP_SECONDS = 0.2  # how often deadlines and signals are looked at
 
 
-def _start(job: Job) -> None:
-    global _worker
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker = Worker(job)
+@dataclass
+class Work:
+    """A task on its way, and what went wrong so far, by image."""
+
+    index: int
+    task: Task
+    failures: dict[int, list[Fault]] = field(default_factory=dict)
+
+    def blame(self, image: int, fault: Fault) -> None:
+        """Count a failure while ``image`` was simulated; behind the last one, while all were differentiated."""
+        images = range(len(self.task.labels)) if image == len(self.task.labels) else [image]
+        for blamed in images:
+            self.failures.setdefault(blamed, []).append(fault)
+        lost = {number: faults[-1] for number, faults in self.failures.items() if len(faults) >= GIVEN_UP_AFTER}
+        if BEFORE_ANY in lost:
+            raise WorkFailed(f"ngspice did not get as far as the first image, twice: {fault.message}") from fault
+        self.task = replace(self.task, given_up={number: (bad.status, bad.message) for number, bad in lost.items()})
+
+    @property
+    def retried(self) -> int:
+        return len(self.failures.keys() - {BEFORE_ANY})
 
 
-def _end_with_parent() -> None:
-    """A killed run cannot end its workers, and an idle one would wait for tasks for ever."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
+class Seat:
+    """One of the pool's places: a process, the work it has, and until when it must say something."""
 
+    def __init__(self, job: Job, time_limit: float):
+        self.job, self.time_limit = job, time_limit
+        self.process: Process | None = None
+        self.work: Work | None = None
+        self.image, self.deadline = BEFORE_ANY, 0.0
 
-def _run(task: Task) -> Result:
-    return _worker.run(task)
+    def begin(self, work: Work) -> None:
+        """Take on work. Its first image may have to wait for the process to start and to load."""
+        self.work, self.image = work, BEFORE_ANY
+        self.deadline = time.monotonic() + START_SECONDS + self.time_limit
+        try:
+            if self.process is None:
+                self.process = Process(serve, self.job)
+            self.process.send(work.task)
+        except Fault as fault:
+            self.start_over(fault)
 
+    def listen(self) -> Result | None:
+        """Hear what the process has said; the result once it is there."""
+        try:
+            while self.process.connection.poll():
+                said = self.process.receive(0)
+                if isinstance(said, Result):
+                    return self._done(said)
+                self.image = said
+                # behind the last image comes the gradient, and a new process compiles it first
+                allowance = START_SECONDS if said == len(self.work.task.labels) else 0.0
+                self.deadline = time.monotonic() + allowance + self.time_limit
+        except Fault as fault:
+            self.start_over(fault)
+        return None
 
-def _failed(task: Task, job: Job, status: Status, message: str) -> Result:
-    """The result of a chunk that no process could finish."""
-    images, layers = len(task.labels), job.network.layers
-    gradients = images if task.gradient else 0
-    return Result(
-        statuses=[status] * images,
-        messages=[message] * images,
-        scores=np.full((images, layers[-1]), np.nan),
-        losses=np.full(images, np.nan),
-        by_input=np.zeros((gradients, layers[1])),
-        by_weight=[np.zeros((gradients, *crossbar.g.shape[1:])) for crossbar in job.network.crossbars[1:]],
-        unexplained=np.zeros(images, dtype=int),
-        simulation_seconds=0.0,
-        gradient_seconds=0.0,
-        runs=images,
-    )
+    def _done(self, result: Result) -> Result:
+        retried, self.work = self.work.retried, None
+        if self.process.is_worn(len(result.statuses)):
+            self.end()
+        return replace(result, retried=retried)
+
+    def check_time(self) -> None:
+        """To be asked when nothing is left to hear."""
+        if time.monotonic() > self.deadline:
+            self.start_over(self.process.overdue(f"took longer than {self.time_limit:g} s for an image"))
+
+    def start_over(self, fault: Fault) -> None:
+        """The process is lost: the same work in a fresh one, without what failed too often."""
+        self.process = None
+        self.work.blame(self.image, fault)
+        self.begin(self.work)
+
+    def end(self) -> None:
+        if self.process is not None:
+            self.process.end()
+        self.process = self.work = None
 
 
 class Pool:
     """Simulators in ``workers`` processes; an image may take ``time_limit`` seconds. Use as a context manager."""
 
     def __init__(self, job: Job, workers: int, time_limit: float = 60.0):
-        self.job, self.workers, self.time_limit = job, workers, time_limit
-        self._executor = self._start_executor()
-
-    def _start_executor(self) -> ProcessPoolExecutor:
-        # more threads than processes only fight for the cores that the simulators need
-        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-            os.environ.setdefault(name, "1")
-        context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self.workers, context, initializer=_start, initargs=(self.job,))
+        self.seats = [Seat(job, time_limit) for _ in range(workers)]
 
     def __enter__(self) -> "Pool":
         return self
 
-    def __exit__(self, *_) -> None:
-        self._executor.shutdown(cancel_futures=True)
+    def __exit__(self, *_: object) -> None:
+        for seat in self.seats:
+            seat.end()
 
     def map(self, tasks: list[Task]) -> Iterator[Result]:
-        """Results in the order of the tasks.
+        """Results in the order of the tasks. An image that failed has its status, and zeros for its gradient.
 
-        A chunk whose process dies or takes longer than its limit is tried once more in a fresh process, then
-        comes back as ``crashed`` or ``timed out``. No more tasks are handed out than there are workers and one
-        waiting for each, so that a chunk's time counts from about its own start.
+        Raises
+        ------
+        UserError: ngspice refuses the circuit.
+        WorkFailed: no process gets as far as simulating, or somebody asked to stop.
         """
-        waiting: deque[tuple[Task, Future]] = deque()
-        pending = deque(tasks)
-        while pending or waiting:
-            while pending and len(waiting) < 2 * self.workers:
-                task = pending.popleft()
-                waiting.append((task, self._submit(task)))
-            task, future = waiting.popleft()
-            try:
-                yield future.result(timeout=2 * self._limit(task))
-            except TimeoutError:
-                self._end_processes()
-                yield self._once_more(task)
-            except (BrokenProcessPool, CancelledError):
-                yield self._once_more(task)
-
-    def _limit(self, task: Task) -> float:
-        return self.time_limit * len(task.labels) + START_SECONDS
-
-    def _submit(self, task: Task) -> Future:
+        pending = deque(Work(index, task) for index, task in enumerate(tasks))
+        done: dict[int, Result] = {}
         try:
-            return self._executor.submit(_run, task)
-        except BrokenProcessPool:
-            self._executor = self._start_executor()
-            return self._executor.submit(_run, task)
+            for index in range(len(tasks)):
+                while index not in done:
+                    self._hand_out(pending)
+                    done |= self._gather()
+                    stop_if_asked()
+                yield done.pop(index)
+        finally:
+            # left early: what is still being simulated is nobody's result any more
+            for seat in self._busy():
+                seat.end()
 
-    def _once_more(self, task: Task) -> Result:
-        """A dead process takes its neighbours' chunks along, so each is tried once more on its own."""
-        try:
-            return self._submit(task).result(timeout=self._limit(task))
-        except TimeoutError:
-            self._end_processes()
-            return _failed(task, self.job, Status.TIMED_OUT, f"longer than {self.time_limit:g} s an image")
-        except BrokenProcessPool:
-            return _failed(task, self.job, Status.CRASHED, "the simulator's process died")
+    def _busy(self) -> list[Seat]:
+        return [seat for seat in self.seats if seat.work is not None]
 
-    def _end_processes(self) -> None:
-        """A blocked simulator cannot be interrupted from inside: end its process and start anew."""
-        for process in list((self._executor._processes or {}).values()):
-            process.kill()
-        self._executor.shutdown(cancel_futures=True)
-        self._executor = self._start_executor()
+    def _hand_out(self, pending: deque[Work]) -> None:
+        for seat in self.seats:
+            if seat.work is None and pending:
+                seat.begin(pending.popleft())
+
+    def _gather(self) -> dict[int, Result]:
+        """What becomes known within a moment."""
+        busy = self._busy()
+        wait([seat.process.connection for seat in busy], LOOK_UP_SECONDS)
+        found = {}
+        for seat in busy:
+            index = seat.work.index
+            if result := seat.listen():
+                found[index] = result
+            else:
+                seat.check_time()
+        return found
 
 
 def chunks(

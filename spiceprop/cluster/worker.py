@@ -6,10 +6,13 @@ worker that has just started needs nothing from the past, and results do not dep
 """
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection
 
 import numpy as np
 
+from spiceprop.cluster.child import requests
 from spiceprop.engines import Status, Trajectory
 from spiceprop.network import Backward, Forward, Network, Program, Readout, backward, forward
 
@@ -22,12 +25,17 @@ class Job:
     program: Program
     readout: Readout
 
+    def worker(self) -> "Worker":
+        """What does it; called in the process that will."""
+        return Worker(self)
+
 
 @dataclass(frozen=True)
 class Task:
     """Samples to simulate: (images, rows) in [0, 1], their labels, and each crossbar's conductances.
 
-    ``version`` counts updates: resistors are altered when it changes. ``detail`` brings waveforms back.
+    ``version`` counts updates: resistors are altered when it changes. ``detail`` brings waveforms back. Images in
+    ``given_up`` have failed too often and are not simulated; their status is known.
     """
 
     samples: np.ndarray
@@ -36,6 +44,7 @@ class Task:
     version: int
     gradient: bool
     detail: bool = False
+    given_up: dict[int, tuple[Status, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,18 +55,20 @@ class Result:
     ----------
     statuses: one for each image.
     messages: what ngspice said, for failed images only ('' else).
+    fallbacks: the rung of `engines.ladder` that an image needed ('' for most).
     scores: (images, classes) in volt.
     losses: (images,).
     by_input: dL/du of the first layer, (images, neurons); empty without gradient.
     by_weight: (images, rows, columns) for each later crossbar.
     unexplained: (images,) steps whose integration rule was not recognised.
     simulation_seconds, gradient_seconds: wall time spent in each, summed over the chunk.
-    runs: ngspice runs made.
+    retried: images whose process died or hung once.
     detail: (forward, backward) of the images that ended ok, where asked for.
     """
 
     statuses: list[Status]
     messages: list[str]
+    fallbacks: list[str]
     scores: np.ndarray
     losses: np.ndarray
     by_input: np.ndarray
@@ -65,7 +76,7 @@ class Result:
     unexplained: np.ndarray
     simulation_seconds: float
     gradient_seconds: float
-    runs: int
+    retried: int = 0
     detail: tuple[Forward, Backward] | None = None
 
 
@@ -76,25 +87,67 @@ class Worker:
         from spiceprop.engines.ngspice import Simulator
 
         self.job, self.version = job, -1
+        self.resistances = np.zeros(0)
         self.simulator = Simulator.shared()
-        self.simulator.load(job.program.deck, job.program.saves, job.program.t_stop)
+        self._load(job.program.deck)
 
-    def run(self, task: Task) -> Result:
+    def run(self, task: Task, begin: Callable[[int], None] = lambda image: None) -> Result:
+        """``begin`` is told the number of each image before it is simulated, and their count before the gradient."""
         network = self.job.network.with_conductances(task.conductances)
         if task.version != self.version:
-            self.simulator.alter(self.job.program.resistors, network.resistances())
+            self.resistances = network.resistances()
+            self.simulator.alter(self.job.program.resistors, self.resistances)
             self.version = task.version
         start = time.perf_counter()
-        trajectories = [self.simulate(values) for values in network.inputs(task.samples)]
+        ends = [self._image(number, values, task, begin) for number, values in enumerate(network.inputs(task.samples))]
         simulated = time.perf_counter()
-        result = evaluate(self.job, network, task, trajectories)
+        begin(len(ends))
+        result = evaluate(self.job, network, task, [trajectory for trajectory, _ in ends])
         done = time.perf_counter()
-        return replace(result, simulation_seconds=simulated - start, gradient_seconds=done - simulated)
+        return replace(
+            result,
+            fallbacks=[rung for _, rung in ends],
+            simulation_seconds=simulated - start,
+            gradient_seconds=done - simulated,
+        )
+
+    def _image(
+        self, number: int, values: np.ndarray, task: Task, begin: Callable[[int], None]
+    ) -> tuple[Trajectory, str]:
+        """How it ended, and the rung of the ladder that it needed."""
+        if number in task.given_up:
+            return Trajectory.failed(self.job.program.saves, *task.given_up[number]), ""
+        begin(number)
+        first = self.simulate(values)
+        if first.status is not Status.NOT_CONVERGED:
+            return first, ""
+        found = next((end for end in self._climb(number, values, begin) if end[0].ok), (first, ""))
+        # options go with their circuit: a deck without them, loaded anew, gives the bits that it gave before
+        self._load(self.job.program.deck)
+        return found
+
+    def _climb(self, number: int, values: np.ndarray, begin: Callable[[int], None]) -> Iterator[tuple[Trajectory, str]]:
+        for rung, deck in self.job.program.fallbacks:
+            begin(number)
+            self._load(deck)
+            yield self.simulate(values), rung
 
     def simulate(self, values: np.ndarray) -> Trajectory:
         """One sample with its input values."""
         self.simulator.alter(self.job.program.inputs, values)
         return self.simulator.run()
+
+    def _load(self, deck: list[str]) -> None:
+        program = self.job.program
+        self.simulator.load(deck, program.saves, program.t_stop)
+        self.simulator.alter(program.resistors[: len(self.resistances)], self.resistances)
+
+
+def serve(connection: Connection, job: Job) -> None:
+    """A worker's process: tasks in, out of it the number of each image as it begins, then the result."""
+    worker = job.worker()
+    for task in requests(connection):
+        connection.send(worker.run(task, connection.send))
 
 
 def evaluate(job: Job, network: Network, task: Task, trajectories: list[Trajectory]) -> Result:
@@ -119,6 +172,7 @@ def evaluate(job: Job, network: Network, task: Task, trajectories: list[Trajecto
     return Result(
         statuses=[trajectory.status for trajectory in trajectories],
         messages=[trajectory.message for trajectory in trajectories],
+        fallbacks=[""] * images,
         scores=scores,
         losses=losses,
         by_input=by_input,
@@ -126,6 +180,5 @@ def evaluate(job: Job, network: Network, task: Task, trajectories: list[Trajecto
         unexplained=unexplained,
         simulation_seconds=0.0,
         gradient_seconds=0.0,
-        runs=images,
         detail=detail,
     )

@@ -8,15 +8,12 @@ stay as long as with ngspice's own defaults: the adjoint needs a tight Newton, n
 import math
 from dataclasses import dataclass, field
 
-from spiceprop.errors import UserError
-from spiceprop.netlist import Netlist, evaluate, flatten, print_circuit
-from spiceprop.netlist.flatten import Scope
+from spiceprop.netlist import Netlist, Note, evaluate, flatten, print_circuit
 from spiceprop.netlist.numbers import format_number
+from spiceprop.netlist.scope import Scope
 
 TRAINING_OPTIONS = {"reltol": 1e-6, "vntol": 1e-9, "abstol": 1e-15, "chgtol": 1e-14, "trtol": 7000.0}
 
-# Left out on purpose: cshunt, which adds a capacitor to each node and stays in ngspice for all later circuits; xmu
-# and interp, under which the saved points obey no rule that the adjoint knows.
 TOLERANCES = (
     "abstol",
     "chgtol",
@@ -33,6 +30,8 @@ TOLERANCES = (
 )
 NUMBERS = frozenset([*TOLERANCES, "gminsteps", "maxord", "srcsteps", "temp", "tnom"])
 FLAGS = frozenset(["method=gear", "method=trap"])
+# These change the circuit itself, and cshunt stays in ngspice for all later circuits of a process.
+REFUSED = frozenset(["cshunt", "defad", "defas", "defl", "defw", "ramptime", "rshunt", "scale", "xmu"])
 
 
 def objection_to(options: dict[str, float | None]) -> str | None:
@@ -78,15 +77,43 @@ def transient_of(netlist: Netlist) -> Transient:
     """
     command, scope = netlist.transient, Scope(netlist.body.parameters)
     if command is None:
-        raise UserError("the netlist has no .tran: add for example '.tran 10u 10m uic'", netlist.sources[0].file)
+        raise netlist.sources[0].whole_error("the netlist has no .tran: add for example '.tran 10u 10m uic'")
     times = [evaluate(value, scope) for value in command.times]
     t_step, t_stop, t_start, t_max = (*times, *[0.0, None][len(times) - 2 :])
     if not (t_step > 0 and 0 <= t_start < t_stop and math.isfinite(t_stop) and (t_max or 0) >= 0):
         raise command.span.error(".tran needs 0 < tstep, 0 <= tstart < tstop and 0 <= tmax")
-    options = {name: None if value is None else evaluate(value, scope) for name, value in netlist.options.items()}
-    if objection := objection_to(options):
-        raise netlist.sources[0].whole_error(objection)
+    options, _ = options_of(netlist)
     return Transient(t_step, t_stop, t_start, t_max or None, command.uic, options)
+
+
+def options_of(netlist: Netlist) -> tuple[dict[str, float | None], list[Note]]:
+    """The options that ngspice gets, and a note for each that it does not get.
+
+    Options of other simulators and those for printing are left out, as ngspice does; ``interp`` because its points are
+    not those of the steps.
+
+    Raises
+    ------
+    UserError: an option that changes the circuit.
+    """
+    found: dict[str, float | None] = {}
+    notes, scope = [], Scope(netlist.body.parameters)
+    for name, option in netlist.options.items():
+        if name in REFUSED:
+            raise option.span.error(
+                f"option '{name}' is not supported: it changes the circuit. Write what it adds as elements"
+            )
+        if isinstance(option.value, str):
+            name, value = f"{name}={option.value}", None
+        else:
+            value = None if option.value is None else evaluate(option.value, scope)
+        if name == ".temp":
+            found["temp"] = value
+        elif objection := objection_to({name: value}):
+            notes.append(Note(f"{objection}: left out", option.span))
+        elif not (name == "temp" and ".temp" in netlist.options):  # ngspice: .temp wins
+            found[name] = value
+    return found, notes
 
 
 def deck(netlist: Netlist, transient: Transient, saves: list[str]) -> list[str]:

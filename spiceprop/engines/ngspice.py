@@ -44,7 +44,7 @@ class _Library(NgSpiceShared):
 @contextmanager
 def _empty_home() -> Iterator[None]:
     """Current folder and HOME are an empty folder for a moment."""
-    folder, home = os.getcwd(), os.environ.get("HOME")
+    folder, home = os.open(".", os.O_RDONLY), os.environ.get("HOME")
     with tempfile.TemporaryDirectory(prefix="spiceprop-") as empty:
         os.chdir(empty)
         os.environ["HOME"] = empty
@@ -52,6 +52,7 @@ def _empty_home() -> Iterator[None]:
             yield
         finally:
             os.chdir(folder)
+            os.close(folder)
             if home is None:
                 del os.environ["HOME"]
             else:

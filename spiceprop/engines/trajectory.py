@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an engine returns: the saved points of one transient, and how the run ended."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,6 +35,11 @@ class Trajectory:
     values: np.ndarray
     status: Status
     message: str = ""
+
+    @classmethod
+    def failed(cls, names: Sequence[str], status: Status, message: str) -> "Trajectory":
+        """What is left of a run that nothing came back from."""
+        return cls(np.zeros(0), tuple(names), np.zeros((len(names), 0)), status, message)
 
     @property
     def ok(self) -> bool:

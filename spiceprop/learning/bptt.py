@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from spiceprop.cluster import Result
+from spiceprop.cluster.worker import Result
 from spiceprop.experiment import Experiment
 from spiceprop.network import Network
 

@@ -2,7 +2,8 @@
 """Training and evaluation: batches of images through the pool, updates, validation, checkpoints.
 
 A batch's order depends on the seed and the epoch alone, and the position in training is the number of updates
-made; so a run that was cut continues from its last checkpoint as if it had never stopped.
+made; so a run that was cut continues from where it was saved last as if it had never stopped. It is saved with each
+checkpoint that is kept, and when somebody stops it.
 """
 
 import logging
@@ -12,9 +13,10 @@ from typing import Literal
 
 import numpy as np
 
-from spiceprop.cluster import Pool, Result, chunks
+from spiceprop.cluster.pool import Pool, chunks
+from spiceprop.cluster.worker import Result
 from spiceprop.data import DataSet
-from spiceprop.errors import UserError
+from spiceprop.errors import WorkFailed
 from spiceprop.experiment import Experiment
 from spiceprop.learning.bptt import ConductanceOptimiser, batch_gradient
 from spiceprop.learning.progress import Progress
@@ -40,15 +42,17 @@ class Evaluation:
 
 
 def tally(record: RunRecord, results: list[Result], what: Literal["training", "evaluation"]) -> None:
-    """Count runs, ends and seconds."""
+    """Count images simulated, how they ended and what that took."""
     for result in results:
-        record.count("ngspice_runs", result.runs)
-        record.count(f"{what}_runs", result.runs)
+        record.count("ngspice_runs", len(result.statuses))
+        record.count(f"{what}_runs", len(result.statuses))
         record.count("simulation_seconds", result.simulation_seconds)
         record.count("gradient_seconds", result.gradient_seconds)
         record.count("unexplained_steps", int(result.unexplained.sum()))
-        for status in result.statuses:
-            record.statuses[str(status)] = record.statuses.get(str(status), 0) + 1
+        record.count("retried", result.retried)
+        for counts, found in ((record.statuses, result.statuses), (record.fallbacks, filter(None, result.fallbacks))):
+            for name in map(str, found):
+                counts[name] = counts.get(name, 0) + 1
 
 
 def evaluate(
@@ -88,28 +92,47 @@ class Trainer:
         else:
             record.checkpoints.append(Checkpoint(0, self.optimiser.conductances()))
             record.optimiser = self.optimiser.state()
-        self.done = record.checkpoints[-1].updates
+        self.saved = self.done
 
-    def train(self, pool: Pool, progress: Progress, checkpoint: Callable[[], None]) -> None:
-        """Run what is left of training.
+    @property
+    def done(self) -> int:
+        """Updates made."""
+        return len(self.record.losses)
+
+    def train(self, pool: Pool, progress: Progress, save: Callable[[], None]) -> None:
+        """Run what is left of training; ``save`` is called whenever the record has something worth it.
 
         Raises
         ------
-        UserError: every image of a batch failed.
+        WorkFailed: every image of a batch failed, or somebody asked to stop; what was done before is saved.
         """
-        period = -(-self.updates // self.experiment.run.checkpoints)
-        while self.done < self.updates:
-            epoch, batch = divmod(self.done, self.batches)
-            self._update(pool, epoch, batch, progress)
-            self.done += 1
-            if batch == self.batches - 1:
-                self._validate(pool, epoch, progress)
-            if self.done % period == 0 or self.done == self.updates:
-                self.record.checkpoints.append(Checkpoint(self.done, self.optimiser.conductances()))
-                self.record.optimiser = self.optimiser.state()
-                checkpoint()
+        try:
+            while True:
+                self._validate_if_due(pool, progress)
+                if self._is_kept():
+                    self.record.checkpoints.append(Checkpoint(self.done, self.optimiser.conductances()))
+                    self._save(save)
+                if self.done == self.updates:
+                    return
+                self._update(pool, progress)
+        except WorkFailed:
+            if self.saved != self.done:
+                self._save(save)
+            raise
 
-    def _update(self, pool: Pool, epoch: int, batch: int, progress: Progress) -> None:
+    def _is_kept(self) -> bool:
+        """Whether a checkpoint is due that has not been kept."""
+        period = -(-self.updates // self.experiment.run.checkpoints)
+        due = self.done % period == 0 or self.done == self.updates
+        return due and self.record.checkpoints[-1].updates != self.done
+
+    def _save(self, save: Callable[[], None]) -> None:
+        self.record.optimiser = self.optimiser.state()
+        save()
+        self.saved = self.done
+
+    def _update(self, pool: Pool, progress: Progress) -> None:
+        epoch, batch = divmod(self.done, self.batches)
         order = np.random.default_rng([self.experiment.training.seed, epoch]).permutation(len(self.data.train_labels))
         chosen = order[batch * self.batch : (batch + 1) * self.batch]
         images, labels = self.data.train_images[chosen], self.data.train_labels[chosen]
@@ -119,25 +142,25 @@ class Trainer:
         for result in pool.map(chunks(images, labels, conductances, self.done, gradient=True)):
             results.append(result)
             progress(len(result.statuses), what)
-        tally(self.record, results, "training")
         losses = np.concatenate([result.losses for result in results])
         if not np.isfinite(losses).any():
             said = [message for result in results for message in result.messages if message]
             message = said[0] if said else "the membrane potentials are not finite"
-            raise UserError(
+            raise WorkFailed(
                 f"every image of batch {batch + 1} failed in ngspice: {message}. Try a smaller simulation.t_max, "
                 "or currents nearer to the neuron's range (network.i_scale)"
             )
         network = self.network.with_conductances(conductances)
+        tally(self.record, results, "training")
         self.record.losses.append(float(np.nanmean(losses)))
         norm = self.optimiser.step(batch_gradient(network, images, results))
         self.record.norms.append(norm)
         if not np.isfinite(norm):
             self.record.count("skipped_updates", 1)
-            log.warning("update %d skipped: its gradient is not finite", self.done + 1)
+            log.warning("update %d skipped: its gradient is not finite", self.done)
             recent = self.record.norms[-SKIPS_IN_A_ROW:]
             if len(recent) == min(SKIPS_IN_A_ROW, self.updates) and not np.isfinite(recent).any():
-                raise UserError(
+                raise WorkFailed(
                     f"the last {len(recent)} gradients were not finite, so nothing is trained: does the neuron divide "
                     "by 0, or take the root or logarithm of 0, or is network.readout_scale too large?"
                 )
@@ -146,7 +169,11 @@ class Trainer:
         recent = self.record.losses[-20:]
         return float(np.mean(recent)) if recent else float("nan")
 
-    def _validate(self, pool: Pool, epoch: int, progress: Progress) -> None:
+    def _validate_if_due(self, pool: Pool, progress: Progress) -> None:
+        """Once behind each epoch; a run may have been stopped in the middle of it."""
+        epoch, batch = divmod(self.done, self.batches)
+        if batch or epoch == len(self.record.validation):
+            return
         found = evaluate(
             pool,
             self.optimiser.conductances(),
@@ -155,6 +182,6 @@ class Trainer:
             self.data.validation_labels,
             self.record,
             progress,
-            f"validation {epoch + 1}",
+            f"validation {epoch}",
         )
         self.record.validation.append((self.done, found.loss, found.accuracy))

@@ -2,15 +2,19 @@
 """SPICE text to a tree with its place in the text on every node, and back unchanged."""
 
 from spiceprop.netlist.evaluate import evaluate
-from spiceprop.netlist.flatten import FlatCircuit, FlatElement, flatten, flatten_subcircuit
+from spiceprop.netlist.flat import FlatCircuit, FlatElement
+from spiceprop.netlist.flatten import flatten, flatten_subcircuit
 from spiceprop.netlist.printer import print_circuit
 from spiceprop.netlist.reader import read_netlist, read_text
-from spiceprop.netlist.tree import Netlist, Value
+from spiceprop.netlist.scope import Scope
+from spiceprop.netlist.tree import Netlist, Note, Value
 
 __all__ = [
     "FlatCircuit",
     "FlatElement",
     "Netlist",
+    "Note",
+    "Scope",
     "Value",
     "evaluate",
     "flatten",

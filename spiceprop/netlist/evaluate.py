@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 
 from spiceprop.netlist.expression import Call, Expression, Name, Number, Probe
-from spiceprop.netlist.flatten import Scope
+from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import Value
 
 Function = Callable[..., float]
@@ -21,20 +21,26 @@ FUNCTIONS: dict[str, Function] = {
     "asin": math.asin,
     "asinh": math.asinh,
     "atan": math.atan,
+    "arctan": math.atan,
     "atanh": math.atanh,
+    "ceil": math.ceil,
     "cos": math.cos,
     "cosh": math.cosh,
     "exp": math.exp,
+    "floor": math.floor,
+    "int": math.trunc,
     "ln": math.log,
     "log": math.log,
     "log10": math.log10,
     "max": max,
     "min": min,
+    "nint": round,
     "pow": math.pow,
     "pwr": lambda x, y: abs(x) ** y,
     "sgn": lambda x: float((x > 0) - (x < 0)),
     "sin": math.sin,
     "sinh": math.sinh,
+    "sqr": lambda x: x * x,
     "sqrt": math.sqrt,
     "tan": math.tan,
     "tanh": math.tanh,
@@ -79,18 +85,19 @@ def _number(tree: Expression, scope: Scope, using: tuple[tuple[int, str], ...]) 
         return tree.value
     if isinstance(tree, Name):
         expression, where, definer = scope.find(tree.name, tree.span)
+        if tree.name in definer.numbers:
+            return definer.numbers[tree.name]
         key = (id(definer), tree.name)
         if key in using:
             raise tree.span.error(f"parameter '{tree.name}' is defined by itself")
         if len(using) > CHAIN_LIMIT:
             raise tree.span.error(f"more than {CHAIN_LIMIT} parameters follow from each other here")
-        return _number(expression, where, (*using, key))
+        definer.numbers[tree.name] = _number(expression, where, (*using, key))
+        return definer.numbers[tree.name]
     if isinstance(tree, Probe):
         raise tree.span.error(f"{tree.span.text} is a quantity of the circuit: only B sources may use it")
     if isinstance(tree, Call):
-        function, arguments = FUNCTIONS.get(tree.function), tree.arguments
-        if function is None:
-            raise tree.span.error(f"function '{tree.function}' is not known; there are {' '.join(sorted(FUNCTIONS))}")
+        function, arguments = FUNCTIONS[tree.function], tree.arguments
     else:
         function, arguments = OPERATORS[tree.operator, len(tree.operands)], tree.operands
     try:

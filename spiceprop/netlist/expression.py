@@ -7,6 +7,7 @@ parameters. In a *source* expression (B elements) names are parameters too, and 
 comparisons, ``+ -``, ``* /``, unary ``- + !``, ``^ **``, which group from the left.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -52,28 +53,45 @@ class Operation:
 
 Expression = Number | Name | Probe | Call | Operation
 
-PARAMETER_FUNCTIONS = frozenset({"abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "exp", "ln"})
-PARAMETER_FUNCTIONS |= {
-    "log",
-    "log10",
-    "max",
-    "min",
-    "pow",
-    "pwr",
-    "sgn",
-    "sin",
-    "sinh",
-    "sqrt",
-    "tan",
-    "tanh",
-}
-SOURCE_FUNCTIONS = PARAMETER_FUNCTIONS | {"u", "uramp"}
+COMMON_FUNCTIONS = frozenset(
+    [
+        "abs",
+        "acos",
+        "acosh",
+        "asin",
+        "asinh",
+        "atan",
+        "atanh",
+        "ceil",
+        "cos",
+        "cosh",
+        "exp",
+        "floor",
+        "ln",
+        "log",
+        "log10",
+        "max",
+        "min",
+        "nint",
+        "pow",
+        "pwr",
+        "sgn",
+        "sin",
+        "sinh",
+        "sqrt",
+        "tan",
+        "tanh",
+    ]
+)
+PARAMETER_FUNCTIONS = COMMON_FUNCTIONS | {"arctan", "int", "sqr"}
+SOURCE_FUNCTIONS = COMMON_FUNCTIONS | {"u", "uramp", "u2", "eq0", "ne0", "gt0", "lt0", "ge0", "le0"}
 OF_TWO = frozenset({"max", "min", "pow", "pwr"})
+# In a B source these are numbers whatever a .param says, in a parameter they are names like any other.
+CONSTANTS = {"pi": math.pi, "e": math.e}
 
 # names that ngspice does not let a .param define, and those that a B source takes for something of its own
-RESERVED = PARAMETER_FUNCTIONS | {"ac", "agauss", "arctan", "aunif", "ceil", "floor", "gauss", "int", "limit"}
-RESERVED |= {"nint", "sqr", "ternary_fcn", "time", "unif"}
-CONSTANTS = frozenset({"e", "hertz", "pi", "pwl", "temper"})
+RESERVED = PARAMETER_FUNCTIONS | {"ac", "agauss", "aunif", "gauss", "limit", "ternary_fcn", "time", "unif"}
+UNSUPPORTED = frozenset({"hertz", "pwl", "temper"})
 
 
 def walk(tree: Expression) -> Iterator[Expression]:

@@ -13,10 +13,7 @@ Where ngspice departs from this grammar without a word, the text is refused (mea
 import re
 
 from spiceprop.netlist.expression import (
-    CONSTANTS,
-    OF_TWO,
-    PARAMETER_FUNCTIONS,
-    SOURCE_FUNCTIONS,
+    UNSUPPORTED,
     Call,
     Expression,
     Name,
@@ -184,34 +181,23 @@ class ExpressionReader:
             self.position = start
             raise self.error(f"expected a value, found '{token}'")
         if not self.take("("):
-            if self.source and token in CONSTANTS:
-                raise self.span(start).error(f"'{token}' is ngspice's own in a B source: use another name or a number")
+            if token in UNSUPPORTED and (self.source or token == "temper"):
+                raise self.span(start).error(f"'{token}' is not supported in an expression: use a number")
             return Name(token, self.span(start))
         if token in ("v", "i"):
             return self.probe(token, start)
-        arguments = [self.ternary()]
-        while self.take(","):
+        arguments = []
+        if not self.take(")"):  # a .func may have no argument
             arguments.append(self.ternary())
-        self.expect(")")
-        self._check_call(token, len(arguments), start)
+            while self.take(","):
+                arguments.append(self.ternary())
+            self.expect(")")
         return Call(token, tuple(arguments), self.span(start))
 
     def _check_braces(self, inner: Expression, start: int, inside: int) -> None:
         if isinstance(inner, Operation) and self._bare(inner, inside):
             text = self.span(start).text
             raise self.span(start).error(f"ngspice drops the braces of {text} in a B source: write ({text[1:-1]})")
-
-    def _check_call(self, function: str, count: int, start: int) -> None:
-        known, place = (
-            (SOURCE_FUNCTIONS, "a B source") if self.source else (PARAMETER_FUNCTIONS, "a parameter expression")
-        )
-        if function not in known:
-            raise self.span(start).error(
-                f"function '{function}' is not known in {place}; there are {' '.join(sorted(known))}"
-            )
-        wanted = 2 if function in OF_TWO else 1
-        if count != wanted:
-            raise self.span(start).error(f"{function} takes {wanted} argument{'s' * (wanted - 1)}, found {count}")
 
     def probe(self, quantity: str, start: int) -> Probe:
         targets = []

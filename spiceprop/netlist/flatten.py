@@ -1,101 +1,44 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Subcircuits opened up: a flat list of elements, each with its nodes and the scope of its parameters.
 
-Names follow ngspice: node ``b1`` of instance ``xn`` is ``xn.b1``, element ``v1`` in it is ``v.xn.v1``.
-A parameter is looked up in the instance's overrides, the subcircuit's ``.param`` and defaults, then in the
-caller's scope and so on up to the top level, as ngspice does (its symbol tables form a stack of callers).
-An override is evaluated in the caller's scope. ngspice does so too, but takes a name that the subcircuit
-defines as well from the subcircuit's half-filled table: ``p={q}`` for a subcircuit with parameters p and q
-is refused, ``p={p}`` means the caller's p in both.
+``m=`` of an instance multiplies the elements directly inside, and nothing where the subcircuit has a parameter m of its
+own. Deeper, and for B sources, ngspice's versions differ and neither multiplies all of them: that is refused.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 
-from spiceprop.netlist.expression import Expression, Name, Probe, walk
-from spiceprop.netlist.names import is_ground
-from spiceprop.netlist.source import Span
-from spiceprop.netlist.tree import BehaviouralSource, Body, Element, Instance, Netlist, Subcircuit, Value
+from spiceprop.netlist.evaluate import evaluate
+from spiceprop.netlist.expression import Name, walk
+from spiceprop.netlist.flat import FlatCircuit, FlatElement, FlatModel, element_name, rename_node
+from spiceprop.netlist.references import check_references
+from spiceprop.netlist.scope import Scope
+from spiceprop.netlist.tree import (
+    Body,
+    Coupling,
+    Device,
+    Element,
+    Instance,
+    Netlist,
+    Passive,
+    Subcircuit,
+    Value,
+)
 
 DEPTH_LIMIT = 50
-
-
-@dataclass(eq=False, slots=True)
-class Scope:
-    """Parameters visible in one instance. ``overrides`` belong to the caller, ``own`` to the subcircuit."""
-
-    own: dict[str, Value]
-    overrides: dict[str, Value] = field(default_factory=dict)
-    caller: "Scope | None" = None
-
-    def find(self, name: str, span: Span | None) -> tuple[Expression, "Scope", "Scope"]:
-        """(expression, scope in which to evaluate it, scope that defines it) of a parameter."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.overrides:
-                return scope.overrides[name].expression, scope.caller, scope
-            if name in scope.own:
-                return scope.own[name].expression, scope, scope
-            scope = scope.caller
-        message = f"parameter '{name}' is not defined"
-        raise span.error(message) if span else KeyError(message)
-
-
-@dataclass(frozen=True, slots=True)
-class FlatElement:
-    """An element of the opened circuit.
-
-    ``prefix`` is ``''`` at the top level, else like ``xn.x1.``; ``multipliers`` are the ``m=`` of the instances
-    around it, each with the scope it is evaluated in.
-    """
-
-    element: Element
-    prefix: str
-    nodes: tuple[str, ...]
-    controls: tuple[str, ...]
-    scope: Scope
-    node_names: dict[str, str]
-    multipliers: tuple[tuple[Value, Scope], ...] = ()
-
-    @property
-    def name(self) -> str:
-        return element_name(self.element.name, self.prefix)
-
-    def node(self, name: str) -> str:
-        return rename_node(name, self.prefix, self.node_names)
-
-    def probes(self) -> list[Probe]:
-        """The quantities of the circuit that a B source uses."""
-        if not isinstance(self.element, BehaviouralSource):
-            return []
-        return [tree for tree in walk(self.element.value.expression) if isinstance(tree, Probe)]
-
-
-@dataclass(frozen=True, slots=True)
-class FlatCircuit:
-    """``initial`` holds the ``.ic`` values: flat node name to (value, scope)."""
-
-    elements: list[FlatElement]
-    initial: dict[str, tuple[Value, Scope]]
-    scope: Scope
-    ports: tuple[str, ...] = ()
-
-
-def element_name(name: str, prefix: str) -> str:
-    return f"{name[0]}.{prefix}{name}" if prefix else name
-
-
-def rename_node(name: str, prefix: str, node_names: dict[str, str]) -> str:
-    if is_ground(name):
-        return "0"
-    return node_names.get(name, prefix + name)
+SIZE_LIMIT = 500_000  # elements and instances
+MULTIPLIED = frozenset("rclgifdqmjz")
 
 
 def flatten(netlist: Netlist) -> FlatCircuit:
     """The whole netlist, opened up."""
-    scope = Scope(netlist.body.parameters)
-    circuit = FlatCircuit([], {}, scope)
-    _open(netlist.body, "", {}, scope, [netlist.body], circuit)
-    _check_references(circuit)
+    circuit = FlatCircuit([], {}, Scope(netlist.body.parameters))
+    opener = _Opener(circuit, netlist.global_nodes)
+    opener.open(netlist.body, "", opener.globals, circuit.scope, [netlist.body])
+    if netlist.transient and netlist.transient.uic:
+        # with uic a .nodeset starts a node as an .ic does, where there is none (measured)
+        circuit.initial.update(circuit.guesses | circuit.initial)
+        circuit.guesses.clear()
+    check_references(circuit)
     return circuit
 
 
@@ -107,65 +50,145 @@ def flatten_subcircuit(netlist: Netlist, name: str) -> FlatCircuit:
         raise netlist.sources[0].whole_error(f"there is no .subckt '{name}' here; found: {found}")
     scope = Scope(subcircuit.body.parameters | subcircuit.defaults, {}, Scope(netlist.body.parameters))
     circuit = FlatCircuit([], {}, scope, subcircuit.ports)
-    names = {port: port for port in subcircuit.ports}
-    _open(subcircuit.body, "", names, scope, [netlist.body, subcircuit.body], circuit)
-    _check_references(circuit)
+    opener = _Opener(circuit, netlist.global_nodes)
+    names = opener.globals | {port: port for port in subcircuit.ports}
+    opener.open(subcircuit.body, "", names, scope, [netlist.body, subcircuit.body])
+    check_references(circuit)
     return circuit
 
 
-def _open(
-    body: Body, prefix: str, names: dict[str, str], scope: Scope, bodies: list[Body], circuit: FlatCircuit
-) -> None:
-    """Append the body's elements; ``bodies`` are the definitions in sight, innermost last."""
-    for element in body.elements:
-        nodes = tuple(rename_node(node, prefix, names) for node in element.nodes)
-        if isinstance(element, Instance):
-            _open_instance(element, nodes, prefix, scope, bodies, circuit)
-            continue
-        controls = getattr(element, "controls", ())
-        if element.name[0] in "fh":
-            controls = tuple(element_name(control, prefix) for control in controls)
-        else:
-            controls = tuple(rename_node(node, prefix, names) for node in controls)
-        circuit.elements.append(FlatElement(element, prefix, nodes, controls, scope, names))
-    for node, value in body.initial.items():
-        circuit.initial[rename_node(node, prefix, names)] = (value, scope)
+class _Opener:
+    """Opens instances into one circuit and counts what comes of it."""
+
+    def __init__(self, circuit: FlatCircuit, global_nodes: set[str]):
+        self.circuit, self.size = circuit, 0
+        self.globals = {node: node for node in global_nodes}
+
+    def open(
+        self,
+        body: Body,
+        prefix: str,
+        names: dict[str, str],
+        scope: Scope,
+        bodies: list[Body],
+        multiplier: tuple[tuple[Value, Scope], ...] = (),
+    ) -> None:
+        """Append the body's elements; ``bodies`` are the definitions in sight, innermost last."""
+        chosen = _chosen(body, scope)
+        sight = [*bodies[:-1], chosen]
+        for element in chosen.elements:
+            self.count(element)
+            nodes = tuple(rename_node(node, prefix, names) for node in element.nodes)
+            if isinstance(element, Instance):
+                self.open_instance(element, nodes, prefix, scope, sight, multiplier)
+                continue
+            if multiplier and (element.name[0] == "b" or "m" in element.values()):
+                raise element.span.error(
+                    f"m= on the instance around {element.name}: ngspice drops the element's own m, and its versions "
+                    "differ in whether a B source is multiplied. Put the factor into the element's value"
+                )
+            element, model = _with_model(element, prefix, scope, sight)
+            own = multiplier if element.name[0] in MULTIPLIED else ()
+            controls = _controls(element, prefix, names)
+            self.circuit.elements.append(FlatElement(element, prefix, nodes, controls, scope, names, own, model))
+        for target, values in ((self.circuit.initial, chosen.initial), (self.circuit.guesses, chosen.guesses)):
+            target.update({rename_node(node, prefix, names): (value, scope) for node, value in values.items()})
+
+    def count(self, element: Element) -> None:
+        self.size += 1
+        if self.size > SIZE_LIMIT:
+            raise element.span.error(f"opened up, the netlist has more than {SIZE_LIMIT} elements")
+
+    def open_instance(
+        self,
+        instance: Instance,
+        nodes: tuple[str, ...],
+        prefix: str,
+        scope: Scope,
+        bodies: list[Body],
+        outer: tuple[tuple[Value, Scope], ...],
+    ) -> None:
+        subcircuit, depth = _definition(instance, bodies)
+        _check_instance(instance, subcircuit)
+        parameters, multiplier = dict(instance.parameters), ()
+        if "m" in parameters and "m" not in subcircuit.defaults:
+            multiplier = ((parameters.pop("m"), scope),)
+        if outer:
+            raise instance.span.error(
+                f"m= on the instance around {instance.name}: ngspice does not multiply what is inside an inner "
+                "instance as its m says. Give the subcircuit a parameter and multiply its values yourself"
+            )
+        if prefix.count(".") >= DEPTH_LIMIT:
+            raise instance.span.error(
+                f"subcircuits are nested more than {DEPTH_LIMIT} deep: '{subcircuit.name}' contains itself"
+            )
+        inner = Scope(subcircuit.body.parameters | subcircuit.defaults, parameters, scope)
+        inner_names = self.globals | dict(zip(subcircuit.ports, nodes, strict=True))
+        bodies = [*bodies[:depth], subcircuit.body]
+        self.open(subcircuit.body, f"{prefix}{instance.name}.", inner_names, inner, bodies, multiplier)
 
 
-def _open_instance(
-    instance: Instance,
-    nodes: tuple[str, ...],
-    prefix: str,
-    scope: Scope,
-    bodies: list[Body],
-    circuit: FlatCircuit,
-) -> None:
-    subcircuit, depth = _definition(instance, bodies)
-    if len(nodes) != len(subcircuit.ports):
+def _chosen(body: Body, scope: Scope) -> Body:
+    """The body with the branches of its ``.if`` blocks that hold."""
+    if not body.conditionals:
+        return body
+    chosen = replace(
+        body, elements=list(body.elements), models=dict(body.models), initial=dict(body.initial), conditionals=[]
+    )
+    for conditional in body.conditionals:
+        for condition, branch in conditional.branches:
+            if condition is None or evaluate(condition, scope) != 0:
+                inner = _chosen(branch, scope)
+                chosen.elements += inner.elements
+                chosen.models |= inner.models
+                chosen.initial |= inner.initial
+                chosen.guesses |= inner.guesses
+                break
+    return chosen
+
+
+def _controls(element: Element, prefix: str, names: dict[str, str]) -> tuple[str, ...]:
+    """Flat names of what an element senses: elements (F H K W) or nodes (E G)."""
+    controls = element.inductors if isinstance(element, Coupling) else getattr(element, "controls", ())
+    if element.name[0] in "fhkw":
+        return tuple(element_name(control, prefix) for control in controls)
+    return tuple(rename_node(node, prefix, names) for node in controls)
+
+
+def _with_model(element: Element, prefix: str, scope: Scope, bodies: list[Body]) -> tuple[Element, FlatModel | None]:
+    """The element with its model; an R, C or L whose value is the name of a model turns out to have one."""
+    name = element.model if isinstance(element, Device) else None
+    if isinstance(element, Passive) and isinstance(element.value.expression, Name):
+        name = element.value.expression.name
+    if name is None:
+        return element, None
+    for depth in range(len(bodies), 0, -1):
+        model = bodies[depth - 1].models.get(name)
+        if model:
+            if isinstance(element, Passive):
+                modifiers = {key: (value,) for key, value in element.values().items() if key}
+                element = Device(element.name, element.nodes, (), name, (), modifiers, element.span)
+            # a model inside a subcircuit may use its parameters: each instance has one of its own
+            return element, FlatModel(f"{prefix.replace('.', ':')}{name}" if depth > 1 else name, model, scope)
+    if isinstance(element, Passive):
+        return element, None
+    raise element.span.error(f"there is no .model '{name}' for {element.name}")
+
+
+def _check_instance(instance: Instance, subcircuit: Subcircuit) -> None:
+    """An instance has the nodes of its subcircuit and gives parameters that it has."""
+    nodes, ports = instance.nodes, subcircuit.ports
+    if len(nodes) != len(ports):
         raise instance.span.error(
-            f"{instance.name} has {len(nodes)} nodes, but .subckt {subcircuit.name} has "
-            f"{len(subcircuit.ports)} "
-            f"({' '.join(subcircuit.ports)})"
+            f"{instance.name} has {len(nodes)} nodes, but .subckt {subcircuit.name} has {len(ports)} "
+            f"({' '.join(ports)})"
         )
-    unknown = [name for name in instance.parameters if name not in subcircuit.defaults]
+    known = subcircuit.defaults | subcircuit.body.parameters
+    unknown = [name for name in instance.parameters if name not in known and name != "m"]
     if unknown:
-        allowed = " ".join(subcircuit.defaults) or "no parameters"
+        allowed = " ".join(known) or "no parameters"
         raise instance.span.error(f".subckt {subcircuit.name} has no parameter '{unknown[0]}'; it has {allowed}")
     _check_overrides(instance, subcircuit)
-    if prefix.count(".") >= DEPTH_LIMIT:
-        raise instance.span.error(
-            f"subcircuits are nested more than {DEPTH_LIMIT} deep: '{subcircuit.name}' contains itself"
-        )
-    inner = Scope(subcircuit.body.parameters | subcircuit.defaults, instance.parameters, scope)
-    inner_names = dict(zip(subcircuit.ports, nodes, strict=True))
-    _open(
-        subcircuit.body,
-        f"{prefix}{instance.name}.",
-        inner_names,
-        inner,
-        [*bodies[:depth], subcircuit.body],
-        circuit,
-    )
 
 
 def _definition(instance: Instance, bodies: list[Body]) -> tuple[Subcircuit, int]:
@@ -187,29 +210,3 @@ def _check_overrides(instance: Instance, subcircuit: Subcircuit) -> None:
                     f"'{tree.name}' too, and ngspice "
                     "would take that one: rename the caller's"
                 )
-
-
-def _check_references(circuit: FlatCircuit) -> None:
-    """Every node that is watched or set belongs to an element, and every current asked for to a V source.
-
-    ngspice would invent a floating node for a slip of the pen and then report a singular matrix.
-    """
-    nodes = {"0", *circuit.ports, *(node for flat in circuit.elements for node in flat.nodes)}
-    sources = {flat.name for flat in circuit.elements if flat.element.name[0] == "v"}
-
-    def check(name: str, known: set[str], span: Span) -> None:
-        if name not in known:
-            what = "node" if known is nodes else "V source"
-            raise span.error(f"there is no {what} '{name}': no element of this circuit has it")
-
-    for flat in circuit.elements:
-        for control in flat.controls:
-            check(control, sources if flat.element.name[0] in "fh" else nodes, flat.element.span)
-        for probe in flat.probes():
-            for target in probe.targets:
-                if probe.quantity == "v":
-                    check(flat.node(target), nodes, probe.span)
-                else:
-                    check(element_name(target, flat.prefix), sources, probe.span)
-    for node, (value, _) in circuit.initial.items():
-        check(node, nodes, value.span)

@@ -2,7 +2,7 @@
 """SPICE numbers: a decimal, then a scale suffix, then unit letters that mean nothing.
 
 ``10uF`` is 1e-5, ``1meg`` is 1e6, ``1m`` and ``1M`` are 1e-3, ``5V`` is 5, ``1F`` is
-1e-15. Case does not matter.
+1e-15. Case does not matter. The micro sign is a u, in Latin-1 and in UTF-8 (read byte by byte, see `source`).
 """
 
 import math
@@ -12,7 +12,8 @@ SUFFIXES = {"t": 12, "g": 9, "meg": 6, "k": 3, "m": -3, "u": -6, "n": -9, "p": -
 MIL = 25.4e-6
 
 NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
-LETTERS = re.compile(r"[a-z]*", re.IGNORECASE)
+MICRO = re.compile("\xc2?\xb5")
+LETTERS = re.compile(rf"(?:{MICRO.pattern})?[a-z]*", re.IGNORECASE)
 
 
 def match_number(text: str, start: int) -> tuple[float, int] | None:
@@ -21,7 +22,7 @@ def match_number(text: str, start: int) -> tuple[float, int] | None:
     if digits is None:
         return None
     letters = LETTERS.match(text, digits.end())
-    word = letters.group().lower()
+    word = MICRO.sub("u", letters.group().lower())
     if word.startswith("mil"):
         return float(digits.group()) * MIL, letters.end()
     suffix = "meg" if word.startswith("meg") else word[:1]

@@ -9,16 +9,28 @@ import itertools
 
 from spiceprop.netlist.evaluate import evaluate
 from spiceprop.netlist.expression import Call, Expression, Name, Number, Operation, Probe
-from spiceprop.netlist.flatten import FlatCircuit, FlatElement, Scope, element_name
+from spiceprop.netlist.flat import FlatCircuit, FlatElement, FlatModel, element_name
 from spiceprop.netlist.numbers import format_number
-from spiceprop.netlist.tree import BehaviouralSource, ControlledSource, IndependentSource, Passive, Value
+from spiceprop.netlist.scope import Scope
+from spiceprop.netlist.tree import (
+    BehaviouralSource,
+    ControlledSource,
+    Coupling,
+    Device,
+    IndependentSource,
+    Passive,
+    Value,
+    Waveform,
+)
 
 
 def print_circuit(circuit: FlatCircuit) -> list[str]:
-    """One line an element, then the ``.ic`` lines."""
+    """One line an element, then the models in use, then the ``.ic`` and ``.nodeset`` lines."""
     lines = [print_element(element) for element in circuit.elements]
-    for node, (value, scope) in circuit.initial.items():
-        lines.append(f".ic v({node})={number(value, scope)}")
+    models = {flat.model.name: flat.model for flat in circuit.elements if flat.model}
+    lines += [print_model(model) for model in models.values()]
+    for command, values in ((".ic", circuit.initial), (".nodeset", circuit.guesses)):
+        lines += [f"{command} v({node})={number(value, scope)}" for node, (value, scope) in values.items()]
     return lines
 
 
@@ -27,29 +39,63 @@ def number(value: Value, scope: Scope) -> str:
 
 
 def print_element(flat: FlatElement) -> str:
+    return " ".join([flat.name, *flat.nodes, *_rest(flat), *_modifiers(flat)])
+
+
+def _rest(flat: FlatElement) -> list[str]:
+    """What stands behind an element's nodes."""
     element, scope = flat.element, flat.scope
-    head = f"{flat.name} {' '.join(flat.nodes)}"
     if isinstance(element, Passive):
         if element.name[0] == "r" and evaluate(element.value, scope) == 0:
             raise element.value.span.error(f"{element.name} has 0 Ohm, which ngspice replaces by 1 mOhm: write a value")
-        initial = f" ic={number(element.ic, scope)}" if element.ic else ""
-        return f"{head} {number(element.value, scope)}{initial}"
+        initial = [f"ic={number(element.ic, scope)}"] if element.ic else []
+        return [number(element.value, scope), *initial]
+    if isinstance(element, Coupling | ControlledSource):
+        return [*flat.controls, number(element.value, scope)]
     if isinstance(element, IndependentSource):
         dc = number(element.dc, scope) if element.dc else "0"
-        wave = element.waveform
-        if wave is None:
-            return f"{head} dc {dc}"
-        if wave.kind == "pwl":
-            times = [evaluate(time, scope) for time in wave.arguments[::2]]
-            if any(later <= earlier for earlier, later in itertools.pairwise(times)):
-                raise wave.span.error("the times of a PWL must increase")
-        arguments = " ".join(number(argument, scope) for argument in wave.arguments)
-        return f"{head} dc {dc} {wave.kind}({arguments})"
-    if isinstance(element, ControlledSource):
-        return f"{head} {' '.join(flat.controls)} {number(element.value, scope)}"
+        return ["dc", dc, *([_waveform(element.waveform, scope)] if element.waveform else [])]
     if isinstance(element, BehaviouralSource):
-        return f"{head} {element.quantity}={print_expression(element.value.expression, flat)}"
-    raise TypeError(element)
+        return [f"{element.quantity}={print_expression(element.value.expression, flat)}"]
+    words = [word if isinstance(word, str) else number(word, scope) for word in element.words]
+    model = [flat.model.name] if flat.model else []
+    # an R, C or L has its value in front of its model
+    return [*words, *model] if element.name[0] in "rcl" else [*flat.controls, *model, *words]
+
+
+def _waveform(wave: Waveform, scope: Scope) -> str:
+    if wave.kind == "pwl":
+        times = [evaluate(time, scope) for time in wave.arguments[::2]]
+        if any(later <= earlier for earlier, later in itertools.pairwise(times)):
+            raise wave.span.error("the times of a PWL must increase")
+    arguments = " ".join(number(argument, scope) for argument in wave.arguments)
+    options = "".join(f" {key}={number(value, scope)}" for key, value in wave.options.items())
+    return f"{wave.kind}({arguments}){options}"
+
+
+def _modifiers(flat: FlatElement) -> list[str]:
+    """``name=value`` of the element, and ``m=`` of the instance around it."""
+    element, scope = flat.element, flat.scope
+    if isinstance(element, Device):
+        found = [
+            f"{key}={','.join(number(value, scope) for value in values)}" for key, values in element.modifiers.items()
+        ]
+    else:
+        found = [f"{key}={number(value, scope)}" for key, value in getattr(element, "modifiers", {}).items()]
+    return found + [f"m={number(value, outer)}" for value, outer in flat.multipliers]
+
+
+def print_model(flat: FlatModel) -> str:
+    """A model with its values, without words that stand for no parameter (a maker's name): ngspice drops them."""
+    words = []
+    for key, value in flat.model.parameters.items():
+        if value is None:
+            words.append(key)
+        elif isinstance(value, str):
+            words.append(f"{key}={value}")
+        elif not (isinstance(value.expression, Name) and not flat.scope.has(value.expression.name)):
+            words.append(f"{key}={number(value, flat.scope)}")
+    return f".model {flat.name} {flat.model.kind}({' '.join(words)})"
 
 
 def print_expression(tree: Expression, flat: FlatElement) -> str:

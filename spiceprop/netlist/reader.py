@@ -2,115 +2,175 @@
 """SPICE text to a `Netlist`; what the reader does not know it refuses with file and line.
 
 A file is cut into logical lines (`source`), a logical line into words (`words`), and the first word decides
-what reads the rest: one of the functions of `elements`, or the method of `Reader` named like the command.
-Expressions are read by `ExpressionReader` from the same characters, so every value keeps its place in the
-text.
+what reads the rest: one of the functions of `ELEMENTS`, or one of `commands`. Expressions are read by
+`ExpressionReader` from the same characters, so every value keeps its place in the text. When all is read, the calls of
+``.func`` are replaced (`functions`).
 """
 
-import re
 from pathlib import Path
 
-from spiceprop.netlist.elements import ELEMENTS
-from spiceprop.netlist.numbers import match_number
-from spiceprop.netlist.source import Source, logical_lines
-from spiceprop.netlist.tree import Body, Include, Netlist, Subcircuit, Transient
+from spiceprop.errors import UserError
+from spiceprop.netlist.commands import ANALYSES, COMMANDS, NOT_NEEDED, transient_of_control
+from spiceprop.netlist.conditional import keyword, read_conditional
+from spiceprop.netlist.control import check_command_line, check_special_comment
+from spiceprop.netlist.devices import DEVICES, read_device
+from spiceprop.netlist.files import Files, section_of
+from spiceprop.netlist.functions import expand_functions
+from spiceprop.netlist.instances import read_instance, read_subcircuit
+from spiceprop.netlist.passives import read_coupling, read_passive
+from spiceprop.netlist.source import LogicalLine, Source, logical_lines
+from spiceprop.netlist.sources import read_behavioural, read_controlled, read_independent
+from spiceprop.netlist.tree import Body, Include, Netlist, Note, Subcircuit
 from spiceprop.netlist.words import StatementWords
 
-_QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
-INCLUDE_LIMIT = 500
-TOLERATED = (".print", ".plot", ".probe", ".title", ".width")
+ELEMENTS = (
+    dict.fromkeys("rcl", read_passive)
+    | dict.fromkeys("vi", read_independent)
+    | dict.fromkeys("efgh", read_controlled)
+    | dict.fromkeys(DEVICES, read_device)
+    | {"b": read_behavioural, "k": read_coupling, "x": read_instance}
+)
 
 
 class Reader:
-    """Reads one file and, through ``.include``, the files it names."""
+    """Reads one netlist and the files it names into ``netlist``.
 
-    def __init__(self, library_paths: tuple[Path, ...] = ()):
-        self.netlist = Netlist(Body(), [], [], None, {}, [])
+    ``problems``, where given, collects what is wrong statement by statement; otherwise the first mistake ends the
+    reading.
+    """
+
+    def __init__(self, files: Files, problems: list[UserError] | None = None):
+        self.netlist, self.files, self.problems = Netlist(), files, problems
+        self.bodies: list[Body] = [self.netlist.body]
+        self.names: list[set[str]] = [set()]
         self.open: list[Subcircuit] = []
         self.depth = 0  # of self.open where the present file began
-        self.names: list[set[str]] = [set()]
-        self.reading: list[Path] = []
-        self.library_paths = library_paths
+        self.control_transients: list[LogicalLine] = []
 
     @property
     def body(self) -> Body:
-        return self.open[-1].body if self.open else self.netlist.body
+        return self.bodies[-1]
 
-    def read(self, source: Source, *, title: bool) -> None:
+    def report(self, error: UserError) -> None:
+        if self.problems is None:
+            raise error
+        self.problems.append(error)
+
+    def read(self, source: Source) -> Netlist:
+        """The whole netlist, from its main file."""
         self.netlist.sources.append(source)
+        self.read_file(logical_lines(source, title=True))
+        try:
+            if self.netlist.transient is None and self.control_transients:
+                self.netlist.transient = transient_of_control(self.control_transients, self.netlist)
+            expand_functions(self.netlist)
+        except UserError as error:
+            self.report(error)
+        return self.netlist
+
+    def read_file(self, lines: list[LogicalLine]) -> None:
         outer, self.depth = self.depth, len(self.open)
-        for line in logical_lines(source, title=title):
-            words = StatementWords(line)
-            first = words.word("an element or a command")
-            if first == ".end":
-                break
-            if first.startswith("."):
-                self.command(first, words)
-            else:
-                self.element(first, words)
-        if len(self.open) > self.depth:
-            raise self.open[-1].span.error(f".subckt {self.open[-1].name} has no .ends")
+        self.read_lines(lines)
+        while len(self.open) > self.depth:
+            self.report(self.open[-1].span.error(f".subckt {self.open[-1].name} has no .ends"))
+            self.close_subcircuit(lines[-1])
         self.depth = outer
 
-    def element(self, name: str, words: StatementWords) -> None:
+    def read_lines(self, lines: list[LogicalLine]) -> None:
+        index = 0
+        while index < len(lines):
+            try:
+                index = self.statement(lines, index)
+            except UserError as error:
+                self.report(error)
+                index += 1
+
+    def statement(self, lines: list[LogicalLine], index: int) -> int:
+        """Read the statement at ``index``; the index of the next one."""
+        line = lines[index]
+        word = keyword(line)
+        if word == ".control":
+            return self.control(lines, index)
+        if word == ".if":
+            conditional, behind = read_conditional(lines, index, self.read_branch)
+            self.body.conditionals.append(conditional)
+            return behind
+        if line.text.startswith("*#"):
+            check_special_comment(line)
+        elif word.startswith("."):
+            self.command(word, line)
+        else:
+            self.element(line)
+        return index + 1
+
+    def control(self, lines: list[LogicalLine], index: int) -> int:
+        """A ``.control`` section is checked and left out."""
+        self.netlist.notes.append(Note("the .control section is not executed", lines[index].span(0, 8)))
+        for end in range(index + 1, len(lines)):
+            if keyword(lines[end]) == ".endc":
+                return end + 1
+            try:
+                check_command_line(lines[end], lines[end].text)
+            except UserError as error:
+                self.report(error)
+            if keyword(lines[end]) == "tran":
+                self.control_transients.append(lines[end])
+        return len(lines)
+
+    def read_branch(self, lines: list[LogicalLine], body: Body) -> None:
+        """The lines of one branch of an ``.if``: names may come again in another branch."""
+        self.bodies.append(body)
+        self.names.append(set())
+        self.read_lines(lines)
+        self.bodies.pop()
+        self.names.pop()
+
+    def element(self, line: LogicalLine) -> None:
+        words = StatementWords(line)
+        name = words.word("an element or a command")
         read = ELEMENTS.get(name[0])
         if read is None:
-            raise words.line.error(
-                f"element '{name}' is not supported: R C V I E F G H B and X are; anything else as a B source"
+            raise line.error(
+                f"element '{name}' is not supported: R C L K V I E F G H B D Q M J Z S W T O and X are; anything else "
+                "as a B source"
             )
-        if name in self.names[-1]:
-            raise words.line.error(f"there is already an element '{name}' here: give it another name")
-        self.names[-1].add(name)
-        self.body.elements.append(read(name, words))
+        for element in read(name, words):
+            if element.name in self.names[-1]:
+                raise line.error(f"there is already an element '{element.name}' here: give it another name")
+            self.names[-1].add(element.name)
+            self.body.elements.append(element)
 
-    def command(self, name: str, words: StatementWords) -> None:
-        method = {
-            ".param": self.param,
+    def command(self, name: str, line: LogicalLine) -> None:
+        words = StatementWords(line)
+        words.word("a command")
+        own = {
             ".subckt": self.subckt,
+            ".macro": self.subckt,
             ".ends": self.ends,
+            ".eom": self.ends,
             ".include": self.include,
             ".inc": self.include,
-            ".ic": self.ic,
-            ".options": self.options,
-            ".option": self.options,
-            ".tran": self.tran,
-            ".save": self.save,
+            ".lib": self.library,
         }.get(name)
-        if method:
-            method(words)
-        elif name not in TOLERATED:
-            raise words.line.error(
-                f"'{name}' is not supported; allowed are .param .subckt .ends .include .ic .options .tran .save "
-                ".end, and .print .plot .probe, which are skipped"
+        if own:
+            own(words)
+        elif name in COMMANDS:
+            COMMANDS[name](words, self.body, self.netlist, self.open)
+        elif name in ANALYSES:
+            self.netlist.notes.append(Note(f"{name} is left out: only .tran is run", words.whole()))
+        elif name not in NOT_NEEDED:
+            allowed = " ".join(sorted([*COMMANDS, *ANALYSES, ".subckt", ".ends", ".include", ".lib", ".if", ".end"]))
+            raise line.error(
+                f"'{name}' is not supported; allowed are {allowed}, and outputs such as .print are skipped"
             )
 
-    def param(self, words: StatementWords) -> None:
-        found = words.assignments()
-        for name in found:
-            if self.open and name in self.open[-1].defaults:
-                raise words.line.error(
-                    f"'{name}' is already a parameter of .subckt {self.open[-1].name}, and ngspice would let this "
-                    ".param win over every instance: give it another name"
-                )
-        self.body.parameters |= found
-
     def subckt(self, words: StatementWords) -> None:
-        names = []
-        name = words.word("the subcircuit's name")
-        while not words.done() and words.peek() != "params:":
-            before = words.position
-            word = words.node()
-            if words.peek() == "=":
-                words.position = before
-                break
-            if word in names or word == "0":
-                raise words.error(f"port '{word}' of .subckt {name} is ground or named twice: give it another name")
-            names.append(word)
-        if name in self.body.subcircuits:
-            raise words.line.error(f"there is already a subcircuit '{name}' here: give it another name")
-        subcircuit = Subcircuit(name, tuple(names), words.assignments(), Body(), words.whole())
-        self.body.subcircuits[name] = subcircuit
+        subcircuit = read_subcircuit(words)
+        if subcircuit.name in self.body.subcircuits:
+            raise words.line.error(f"there is already a subcircuit '{subcircuit.name}' here: give it another name")
+        self.body.subcircuits[subcircuit.name] = subcircuit
         self.open.append(subcircuit)
+        self.bodies.append(subcircuit.body)
         self.names.append(set())
 
     def ends(self, words: StatementWords) -> None:
@@ -118,81 +178,32 @@ class Reader:
             raise words.line.error(".ends without a .subckt before it in this file")
         if not words.done() and (name := words.word("a name")) != self.open[-1].name:
             raise words.line.error(f".ends {name} closes .subckt {self.open[-1].name}: the names must agree")
-        subcircuit = self.open.pop()
-        subcircuit.end = words.line.offset(len(words.line.text) - 1) + 1
+        self.close_subcircuit(words.line)
+
+    def close_subcircuit(self, line: LogicalLine) -> None:
+        self.open.pop().end = line.offset(len(line.text) - 1) + 1
+        self.bodies.pop()
         self.names.pop()
 
     def include(self, words: StatementWords) -> None:
-        words.done()
-        text = words.line.text
-        quoted = _QUOTED.match(text, words.position)
-        name = (quoted.group(1) or quoted.group(2)) if quoted else text[words.position :].strip()
-        path = self.resolve(name, Path(words.line.source.file), words)
-        if path in self.reading:
-            raise words.line.error(f"{name} includes itself: {' -> '.join(p.name for p in [*self.reading, path])}")
-        if len(self.netlist.includes) >= INCLUDE_LIMIT:
-            raise words.line.error(f"more than {INCLUDE_LIMIT} files are included")
-        source = Source.load(path)
-        self.netlist.includes.append(Include(path, source, words.whole()))
-        self.reading.append(path)
-        self.read(source, title=False)
-        self.reading.pop()
+        path = self.files.find(words.path(), words.line)
+        with self.files.entered(path, "", words.line) as source:
+            self.netlist.sources.append(source)
+            self.netlist.includes.append(Include(path, source, words.whole()))
+            self.read_file(logical_lines(source, title=False))
 
-    def resolve(self, name: str, file: Path, words: StatementWords) -> Path:
-        """The included file, named from its includer's folder as in ngspice, and never outside the allowed ones."""
-        root = self.reading[0].parent
-        allowed = [root, *self.library_paths]
-        path = (root / file.parent / name).resolve()
-        if path.is_file() and any(path.is_relative_to(place) for place in allowed):
-            return path
-        places = ", ".join(str(place) for place in allowed)
-        raise words.line.error(f"cannot include '{name}': no such file in the allowed folders ({places})")
-
-    def ic(self, words: StatementWords) -> None:
-        while not words.done():
-            if words.word("v(node)=value") != "v":
-                raise words.error(".ic takes v(node)=value")
-            words.expect("(")
-            node = words.node()
-            words.expect(")")
-            words.expect("=")
-            if node in self.body.initial:
-                raise words.error(f"there is already an .ic for node '{node}' here")
-            self.body.initial[node] = words.value("an initial voltage")
-
-    def options(self, words: StatementWords) -> None:
-        while not words.done():
-            name = words.word("an option")
-            if not words.take("="):
-                self.netlist.options[name] = None
-                continue
-            if match_number(words.peek().lstrip("+-"), 0) or words.peek() in ("{", "'"):
-                self.netlist.options[name] = words.value(f"a value for {name}")
-            elif name == "method":
-                self.netlist.options[f"method={words.word('trap or gear')}"] = None
-            else:
-                raise words.error(f"option {name} needs a number, found '{words.peek()}'")
-
-    def tran(self, words: StatementWords) -> None:
-        times, uic = [], False
-        while not words.done():
-            if words.take("uic"):
-                uic = True
-            else:
-                times.append(words.value("a time"))
-        if not 2 <= len(times) <= 4:
-            raise words.error(f".tran takes tstep tstop [tstart [tmax]] [uic], found {len(times)} times")
-        if self.netlist.transient:
-            raise words.line.error("there is already a .tran in this netlist")
-        self.netlist.transient = Transient(tuple(times), uic, words.whole())
-
-    def save(self, words: StatementWords) -> None:
-        while not words.done():
-            name = words.word("v(node), i(source) or all")
-            if words.take("("):
-                name = f"{name}({words.node()})"
-                words.expect(")")
-            self.netlist.saves.append(name)
+    def library(self, words: StatementWords) -> None:
+        name = words.path()
+        if words.done():
+            raise words.line.error(
+                f".lib {name} names no section: ngspice would read nothing. Write .lib FILE SECTION or .include FILE"
+            )
+        section = words.path().lower()
+        path = self.files.find(name, words.line)
+        with self.files.entered(path, section, words.line) as source:
+            self.netlist.sources.append(source)
+            self.netlist.includes.append(Include(path, source, words.whole()))
+            self.read_file(section_of(logical_lines(source, title=False), section, words.line))
 
 
 def default_library_paths(path: Path) -> tuple[Path, ...]:
@@ -200,26 +211,27 @@ def default_library_paths(path: Path) -> tuple[Path, ...]:
     return ((path.parent.parent / "models").resolve(),)
 
 
-def read_netlist(path: str | Path, library_paths: tuple[Path, ...] | None = None) -> Netlist:
+def read_netlist(
+    path: str | Path, library_paths: tuple[Path, ...] = (), problems: list[UserError] | None = None
+) -> Netlist:
     """Read a netlist file and everything it includes.
 
-    Includes must lie in the netlist's folder, below it, or in ``library_paths`` (by default ``../models``).
+    Includes must lie in the netlist's folder, below it, in ``../models``, or in ``library_paths``.
+
+    Parameters
+    ----------
+    problems: collects the mistakes of all statements, which are then left out; without it the first one is raised.
 
     Raises
     ------
     UserError: with file and line, for anything that cannot be read or is not supported.
     """
     path = Path(path).resolve()
-    paths = default_library_paths(path) if library_paths is None else library_paths
-    reader = Reader(tuple(Path(place).resolve() for place in paths))
-    reader.reading.append(path)
-    reader.read(Source.load(path), title=True)
-    return reader.netlist
+    paths = (*default_library_paths(path), *(Path(place).resolve() for place in library_paths))
+    return Reader(Files(path, paths), problems).read(Source.load(path))
 
 
 def read_text(text: str, file: str = "netlist.cir", folder: Path | None = None) -> Netlist:
     """Read a netlist held in memory; includes are looked up in ``folder``."""
-    reader = Reader((folder.resolve(),) if folder else ())
-    reader.reading.append((folder or Path()).resolve() / file)
-    reader.read(Source(file, text), title=True)
-    return reader.netlist
+    place = (folder or Path()).resolve() / file
+    return Reader(Files(place, (folder.resolve(),) if folder else ())).read(Source(file, text))

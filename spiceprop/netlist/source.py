@@ -14,6 +14,8 @@ from pathlib import Path
 
 from spiceprop.errors import UserError
 
+SIZE_LIMIT = 64 << 20  # bytes
+
 
 @dataclass
 class Source:
@@ -26,9 +28,13 @@ class Source:
     @classmethod
     def load(cls, path: Path | str) -> "Source":
         try:
-            return cls(str(path), Path(path).read_bytes().decode("latin-1"))
+            with Path(path).open("rb") as file:
+                text = file.read(SIZE_LIMIT + 1).decode("latin-1")
         except OSError as error:
             raise UserError(f"cannot read the netlist: {error.strerror}", file=str(path)) from error
+        if len(text) > SIZE_LIMIT:
+            raise UserError(f"larger than {SIZE_LIMIT >> 20} MiB: a netlist of this size is not read", file=str(path))
+        return cls(str(path), text)
 
     @cached_property
     def _line_starts(self) -> list[int]:
@@ -131,8 +137,12 @@ def strip_comment(line: str) -> str:
 
 
 def logical_lines(source: Source, *, title: bool) -> list[LogicalLine]:
-    """Statements of the source; with ``title`` the first line is the circuit's title and is skipped."""
-    lines, texts, pieces, length, offset = [], [], [], 0, 0
+    """Statements of the source; with ``title`` the first line is the circuit's title and is skipped.
+
+    Between ``.control`` and ``.endc`` another language is spoken: there each line stands alone, with its ``;`` and
+    ``$``. A comment that begins with ``*#`` is a line of its own too, because ngspice would execute it.
+    """
+    lines, texts, pieces, length, offset, control = [], [], [], 0, 0, False
 
     def close() -> None:
         nonlocal texts, pieces, length
@@ -141,11 +151,18 @@ def logical_lines(source: Source, *, title: bool) -> list[LogicalLine]:
         texts, pieces, length = [], [], 0
 
     for number, physical in enumerate(physical_lines(source.text)):
-        body = strip_comment(physical)
+        body = physical.rstrip("\r\n") if control else strip_comment(physical)
         lead = len(body) - len(body.lstrip())
         start, content = offset + lead, body.strip()
         offset += len(physical)
-        if (number == 0 and title) or not content or content.startswith("*"):
+        if (number == 0 and title) or not content:
+            continue
+        control = content.lower() == ".control" or (control and content.lower() != ".endc")
+        if control or content.startswith("*#"):
+            close()
+            lines.append(LogicalLine(source, content, ((0, start),)))
+            continue
+        if content.startswith("*"):
             continue
         if content.startswith("+"):
             if not texts:

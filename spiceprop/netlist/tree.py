@@ -11,10 +11,14 @@ from spiceprop.netlist.source import Source, Span
 
 @dataclass(slots=True)
 class Value:
-    """A value as written: a number, a braced or quoted expression, or a bare expression of ``.param``."""
+    """A value as written: a number, a braced or quoted expression, or a bare expression of ``.param``.
+
+    ``source`` tells the language of B sources from that of parameters (see `expression`).
+    """
 
     expression: Expression
     span: Span
+    source: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ class Device:
     """An element that ngspice simulates and that has no gradient: D Q M J Z S W T, and R C L with a model.
 
     ``model`` is its ``.model``, or None (T); ``words`` are numbers without a name and flags such as ``off``;
-    ``modifiers`` are ``name=value``.
+    ``modifiers`` are ``name=value``, where ``ic=`` may have several.
     """
 
     name: str
@@ -141,11 +145,11 @@ class Device:
     controls: tuple[str, ...]
     model: str | None
     words: tuple[Value | str, ...]
-    modifiers: dict[str, Value]
+    modifiers: dict[str, tuple[Value, ...]]
     span: Span
 
     def values(self) -> dict[str, Value]:
-        return dict(self.modifiers)
+        return {key: values[0] for key, values in self.modifiers.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,17 @@ class Instance:
         return dict(self.parameters)
 
 
+@dataclass(frozen=True, slots=True)
+class Conditional:
+    """``.if``: the first branch whose condition is not 0; the condition of ``.else`` is None."""
+
+    branches: tuple[tuple[Value | None, "Body"], ...]
+    span: Span
+
+    def values(self) -> dict[str, Value]:
+        return {str(index): condition for index, (condition, _) in enumerate(self.branches) if condition}
+
+
 Element = Passive | Coupling | IndependentSource | ControlledSource | BehaviouralSource | Device | Instance
 
 
@@ -171,7 +186,7 @@ class Model:
 
     name: str
     kind: str
-    parameters: dict[str, Value | None]
+    parameters: dict[str, Value | str | None]
     span: Span
 
 
@@ -187,9 +202,10 @@ class Function:
 
 @dataclass(slots=True)
 class Body:
-    """What may stand inside a ``.subckt`` and at the top level alike."""
+    """What may stand inside a ``.subckt`` and at the top level alike; ``.if`` blocks may hold elements and models."""
 
     elements: list[Element] = field(default_factory=list)
+    conditionals: list[Conditional] = field(default_factory=list)
     parameters: dict[str, Value] = field(default_factory=dict)
     subcircuits: dict[str, "Subcircuit"] = field(default_factory=dict)
     initial: dict[str, Value] = field(default_factory=dict)
@@ -226,16 +242,34 @@ class Include:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One word of ``.options``: a number, a word as in ``method=gear``, or neither."""
+
+    value: Value | str | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that was read and left out, and why."""
+
+    message: str
+    span: Span
+
+
 @dataclass(slots=True)
 class Netlist:
     """A netlist file with everything it includes. ``sources[0]`` is the file itself."""
 
-    body: Body
-    sources: list[Source]
-    includes: list[Include]
-    transient: Transient | None
-    options: dict[str, Value | None]
-    saves: list[str]
+    body: Body = field(default_factory=Body)
+    sources: list[Source] = field(default_factory=list)
+    includes: list[Include] = field(default_factory=list)
+    transient: Transient | None = None
+    options: dict[str, Option] = field(default_factory=dict)
+    saves: list[str] = field(default_factory=list)
+    global_nodes: set[str] = field(default_factory=set)
+    notes: list[Note] = field(default_factory=list)
 
     def edit(self, value: Value, number: float) -> None:
         """Write a number where ``value`` stands; only its own characters change."""

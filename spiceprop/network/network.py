@@ -13,6 +13,7 @@ import numpy as np
 
 from spiceprop.circuit import Cell
 from spiceprop.engines import Trajectory, Transient, deck
+from spiceprop.engines.ladder import fallback_decks
 from spiceprop.netlist import Netlist, read_netlist
 from spiceprop.network.crossbar import Crossbar
 from spiceprop.network.text import (
@@ -102,8 +103,10 @@ class Network:
         blank = Sample(np.zeros(self.layers[0]), "none")
         saves = tuple(self.saves())
         crossbars = self.simulated_crossbars()
+        lines = deck(self.read(blank), self.transient, list(saves))
         return Program(
-            deck=deck(self.read(blank), self.transient, list(saves)),
+            deck=lines,
+            fallbacks=fallback_decks(lines, self.transient),
             saves=saves,
             t_stop=self.transient.t_stop,
             inputs=tuple(input_names(self.wiring, reduced=self.reduced)),
@@ -152,9 +155,13 @@ class Network:
 
 @dataclass(frozen=True)
 class Program:
-    """A deck for a resident simulator and the names to alter in it. Plain data, sent to worker processes."""
+    """A deck for a resident simulator, decks to try when it does not converge, and the names to alter in them.
+
+    Plain data, sent to worker processes.
+    """
 
     deck: list[str]
+    fallbacks: tuple[tuple[str, list[str]], ...]
     saves: tuple[str, ...]
     t_stop: float
     inputs: tuple[str, ...]

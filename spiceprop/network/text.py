@@ -72,7 +72,7 @@ class NeuronSource:
         main, body = self.netlist.sources[0], self.netlist.body
         loose = [element.span for element in body.elements]
         loose += [value.span for value in body.initial.values()]
-        loose += [value.span for value in self.netlist.options.values() if value]
+        loose += [option.span for option in self.netlist.options.values()]
         loose += [self.netlist.transient.span] if self.netlist.transient else []
         for span in loose:
             if span.source is not main:

@@ -11,9 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from spiceprop.errors import UserError
+
 
 class ProgressBar:
-    """Counts images. ``expect`` sets how many there will be; calling it counts some as done."""
+    """Counts images or what else takes time. ``expect`` sets how many there will be; a call counts some as done."""
 
     def __init__(self, bar: Progress, name: str):
         self._bar, self._task = bar, bar.add_task(name, total=None)
@@ -26,14 +28,14 @@ class ProgressBar:
 
 
 @contextmanager
-def progress_bar(name: str) -> Iterator[ProgressBar]:
+def progress_bar(name: str, counted: str = "images") -> Iterator[ProgressBar]:
     """A bar on standard error with the time that is left; in a log file, a line now and then."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("images"),
+        TextColumn(counted),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(elapsed_when_finished=False),
@@ -56,6 +58,9 @@ def result_table(result: dict, folder: Path) -> str:
         "gradient / ngspice": f"{100 * gradient / simulation:.1f} % of its time" if simulation and gradient else "-",
         "ngspice": result["ngspice"],
     }
+    if result["retried"] or result["fallbacks"]:
+        rungs = [f"{count} with {rung}" for rung, count in result["fallbacks"].items()]
+        rows["simulated again"] = ", ".join([f"{result['retried']} in a fresh process", *rungs])
     if result["unexplained_steps"]:
         rows["beware"] = f"{result['unexplained_steps']} steps obey no known rule: their gradient is a guess"
     if result["skipped_updates"]:
@@ -67,10 +72,25 @@ def result_table(result: dict, folder: Path) -> str:
     return stream.getvalue().rstrip()
 
 
+class LogFile(logging.Handler):
+    """Appends lines to a file; one that cannot be written is an error and no traceback on standard error."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.path = path
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(self.format(record) + "\n")
+        except OSError as error:
+            raise UserError(f"cannot write: {error.strerror}", file=str(self.path)) from error
+
+
 @contextmanager
 def log_file(path: Path) -> Iterator[None]:
     """What spiceprop logs meanwhile is appended to a file."""
-    logger, handler = logging.getLogger("spiceprop"), logging.FileHandler(path, encoding="utf-8")
+    logger, handler = logging.getLogger("spiceprop"), LogFile(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
@@ -78,4 +98,3 @@ def log_file(path: Path) -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
-        handler.close()

@@ -14,7 +14,7 @@ import spiceprop
 from spiceprop.errors import UserError
 from spiceprop.store.atomic import written_beside
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass
@@ -54,7 +54,11 @@ class SampleRecord:
 
 @dataclass
 class RunRecord:
-    """Everything in ``run.h5``. ``result`` is the text of ``result.json``, empty until the run is done."""
+    """Everything in ``run.h5``. ``result`` is the text of ``result.json``, empty until the run is done.
+
+    Training continues behind the last of ``losses``, one for each update, from the state ``optimiser``;
+    ``checkpoints`` are what is kept to look at, and may be older.
+    """
 
     experiment: str
     netlist: dict[str, str]
@@ -65,6 +69,7 @@ class RunRecord:
     norms: list[float] = field(default_factory=list)
     validation: list[tuple[int, float, float]] = field(default_factory=list)
     statuses: dict[str, int] = field(default_factory=dict)
+    fallbacks: dict[str, int] = field(default_factory=dict)
     counters: dict[str, float] = field(default_factory=dict)
     optimiser: dict[str, np.ndarray] = field(default_factory=dict)
     samples: list[SampleRecord] = field(default_factory=list)
@@ -75,8 +80,8 @@ class RunRecord:
 
 
 def save_run(record: RunRecord, path: Path) -> None:
-    """Write the record as HDF5."""
-    with written_beside(path) as beside, h5py.File(beside, "w") as file:
+    """Write the record as HDF5. It is made in memory, because HDF5 does not close a file on a full disk."""
+    with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
         file.attrs["schema"] = SCHEMA
         file.attrs["spiceprop"] = spiceprop.__version__
         file.attrs["ngspice"] = record.ngspice
@@ -95,12 +100,20 @@ def save_run(record: RunRecord, path: Path) -> None:
         _put(file, "validation/updates", validation[:, 0].astype(int), "1")
         _put(file, "validation/loss", validation[:, 1], "nat")
         _put(file, "validation/accuracy", validation[:, 2], "1")
-        for group, values in (("statuses", record.statuses), ("counters", record.counters)):
+        for group, values in (
+            ("statuses", record.statuses),
+            ("fallbacks", record.fallbacks),
+            ("counters", record.counters),
+        ):
             file.create_group(group).attrs.update(values)
         for name, value in record.optimiser.items():
             file[f"optimiser/{name}"] = value
         for sample in record.samples:
             _put_sample(file.create_group(f"samples/{sample.index}"), sample)
+        file.flush()
+        image = file.id.get_file_image()
+    with written_beside(path) as beside:
+        beside.write_bytes(image)
 
 
 def _put(group: h5py.Group, name: str, values: np.ndarray, unit: str) -> None:
@@ -132,7 +145,9 @@ def load_run(path: Path) -> RunRecord:
         with h5py.File(path, "r") as file:
             if file.attrs.get("schema") != SCHEMA:
                 raise UserError(
-                    f"run.h5 has schema {file.attrs.get('schema')}, this spiceprop reads {SCHEMA}", str(path)
+                    f"no run of spiceprop: its schema is {file.attrs.get('schema')}, not {SCHEMA}. A run of another "
+                    "version is read by that version",
+                    file=str(path),
                 )
             return _read(file)
     except KeyError as error:
@@ -170,6 +185,7 @@ def _read(file: h5py.File) -> RunRecord:
         norms=file["training/gradient_norm"][()].tolist(),
         validation=[(int(number), loss, accuracy) for number, loss, accuracy in validation],
         statuses={name: int(value) for name, value in file["statuses"].attrs.items()},
+        fallbacks={name: int(value) for name, value in file["fallbacks"].attrs.items()},
         counters={name: float(value) for name, value in file["counters"].attrs.items()},
         optimiser=optimiser,
         result=file["result"][()].decode() if "result" in file else "",

@@ -210,7 +210,7 @@ REFUSED = {
     "a slip in a source's name": (
         ".subckt cell mem\nC1 mem 0 1u\nB1 mem 0 I=i(v1)\n.ends",
         4,
-        "no V source 'v1'",
+        "no V, E, H, L or voltage B source 'v1'",
     ),
     "no such subcircuit": (".subckt other mem\nC1 mem 0 1u\n.ends", None, "no .subckt 'cell'"),
 }

@@ -9,7 +9,8 @@ from small_networks import small_network
 from small_runs import tiny
 
 from spiceprop.adjoint.finite_difference import central_difference
-from spiceprop.cluster import Job, Pool, chunks
+from spiceprop.cluster.pool import Pool, chunks
+from spiceprop.cluster.worker import Job
 from spiceprop.learning import ConductanceOptimiser, batch_gradient
 from spiceprop.network import Readout
 

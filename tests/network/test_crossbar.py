@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from small_networks import run_samples, small_network
 
-from spiceprop.cluster import Job, Task, Worker
+from spiceprop.cluster.worker import Job, Task, Worker
 from spiceprop.engines.ngspice import Simulator
 from spiceprop.learning import batch_gradient
 from spiceprop.netlist import print_circuit, read_text

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The discrete adjoint of the steps that ngspice took, for a whole netlist: one sparse factorisation a step.
+
+The equations and recurrences are those of `batched`, with every charge of every element for itself:
+
+    s_n       = h_(n+1) (1 - theta_(n+1)) mu_(n+1)
+    J_n' lambda_n = -dL/dx_n + Q_n' (mu_(n+1) + s_n / r_n),     J_n = F_n + A Q_n / r_n,  r_n = h_n theta_n
+    mu_n      = (A' lambda_n - s_n) / r_n
+
+and dL/dp = sum_n lambda_n' f_p(x_n, t_n) + w_n' q_p(x_n) with w_n = mu_n - mu_(n+1), mu_0 = 0. With ``uic`` the
+charges of t = 0 follow from ``ic=`` and ``.ic``, and q_p(x_0) is their derivative. Without it x_0 is the operating
+point, where charge currents are 0 (capacitors open, inductors short) and the row of a node with ``.ic`` is v - ic = 0:
+
+    F_0' lambda_0 = -dL/dx_0 + Q_0' mu_1,     dL/d ic = -lambda_0 of that row,
+
+so parameters act through the operating point as well. The time points are held fixed, as in `batched`.
+
+One sweep gives the derivatives by every number of every element, for several losses at once.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse.linalg import splu
+
+from spiceprop.adjoint.whole_steps import WholeRun
+from spiceprop.circuit.bind import Place
+from spiceprop.circuit.pattern import Pattern
+from spiceprop.circuit.stamps import WAVE
+from spiceprop.circuit.whole import Group, WholeCircuit
+from spiceprop.netlist.scope import Scope
+from spiceprop.netlist.tree import Value
+
+BLOCK = 4_000_000  # entries of a Jacobian that are held at a time
+
+PlaceKey = tuple[int, int]
+
+
+def place_key(value: Value, scope: Scope) -> PlaceKey:
+    """A place in the text as it stands in one instance."""
+    return id(value), id(scope)
+
+
+@dataclass(frozen=True, eq=False)
+class Matrices:
+    """J and Q of one circuit: patterns found once, entries for a block of points at a time."""
+
+    circuit: WholeCircuit
+    jacobian: Pattern
+    from_rows: np.ndarray
+    from_charges: np.ndarray
+    charge_slopes: Pattern
+    charge_scatter: np.ndarray
+
+    @classmethod
+    def of(cls, circuit: WholeCircuit) -> "Matrices":
+        rows, columns = circuit.row_entries
+        charges, charge_columns = circuit.charge_entries
+        incidence = circuit.incidence.tocsc()
+        counts = np.diff(incidence.indptr)[charges]
+        sources = np.repeat(np.arange(len(charges)), counts)
+        first = np.repeat(incidence.indptr[charges] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
+        nonzeros = first + np.arange(len(sources))
+        spread = (incidence.indices[nonzeros].astype(np.int64), charge_columns[sources])
+        size, ones = circuit.size, np.ones(len(charges))
+        both = (np.concatenate([rows, spread[0]]), np.concatenate([columns, spread[1]]))
+        diagonal = np.arange(size)  # rows of .ic need their diagonal
+        jacobian = Pattern.of(*(np.concatenate([part, diagonal]) for part in both), (size, size))
+        slopes = Pattern.of(charges, charge_columns, (incidence.shape[1], size))
+        return cls(
+            circuit,
+            jacobian,
+            jacobian.scatter(rows, columns, np.arange(len(rows)), np.ones(len(rows)), len(rows)),
+            jacobian.scatter(*spread, sources, incidence.data[nonzeros], len(charges)),
+            slopes,
+            slopes.scatter(charges, charge_columns, np.arange(len(charges)), ones, len(charges)),
+        )
+
+    def entries(self, x: np.ndarray, times: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The entries of J and of Q, (entries, points) each; r = inf gives F alone."""
+        q = self.circuit.charge_slopes(x, times)
+        return self.from_rows @ self.circuit.row_slopes(x, times) + self.from_charges @ q / r, self.charge_scatter @ q
+
+
+@dataclass(frozen=True, eq=False)
+class WholeAdjoint:
+    """Derivatives of several losses.
+
+    Attributes
+    ----------
+    by_place: of each number of the netlist that acts, by `place_key`: its place and (losses,).
+    by_initial_node: of the ``.ic`` of each node through the operating point, (losses,).
+    """
+
+    by_place: dict[PlaceKey, tuple[Place, np.ndarray]]
+    by_initial_node: dict[str, np.ndarray]
+
+    def at(self, value: Value, scope: Scope) -> np.ndarray | float:
+        """Derivatives by the number at one place; 0 where it does not act."""
+        return self.by_place.get(place_key(value, scope), (None, 0.0))[1]
+
+
+def whole_adjoint(run: WholeRun, by_state: np.ndarray) -> WholeAdjoint:
+    """Sweep backwards through the steps of a run.
+
+    Parameters
+    ----------
+    by_state: dL/dx, (losses, unknowns, points); zero at t = 0 with ``uic``.
+
+    Raises
+    ------
+    UserError: the equations of a point do not determine its unknowns.
+    """
+    sweep = Sweep(run, by_state)
+    for block in reversed(list(_blocks(run, sweep.matrices))):
+        sweep.block(block)
+    return WholeAdjoint(sweep.by_place, sweep.by_initial_node)
+
+
+def _blocks(run: WholeRun, matrices: Matrices) -> list[slice]:
+    length = max(1, BLOCK // max(1, matrices.from_rows.shape[1] + matrices.from_charges.shape[1]))
+    return [slice(start, min(start + length, len(run.times))) for start in range(0, len(run.times), length)]
+
+
+class Sweep:
+    """The state of a backward sweep: mu of the step behind, and the derivatives so far."""
+
+    def __init__(self, run: WholeRun, by_state: np.ndarray):
+        self.run, self.circuit, self.by_state = run, run.circuit, by_state
+        self.matrices = Matrices.of(run.circuit)
+        self.incidence_transposed = run.circuit.incidence.T.tocsr()
+        self.losses = by_state.shape[0]
+        self.mu, self.s = np.zeros((2, self.incidence_transposed.shape[0], self.losses))
+        self.by_place: dict[PlaceKey, tuple[Place, np.ndarray]] = {}
+        self.by_initial_node: dict[str, np.ndarray] = {}
+
+    def block(self, points: slice) -> None:
+        run, size = self.run, self.circuit.size
+        x, times, r = run.x[:, points], run.times[points], (run.h * run.theta)[points]
+        first = points.start == 0
+        if first:
+            r = np.concatenate([[np.inf], r[1:]])
+        jacobians, slopes = self.matrices.entries(x, times, r)
+        multipliers = np.zeros((self.losses, size + 1, len(times)))
+        weights = np.zeros((self.losses, len(self.mu), len(times)))
+        for n in reversed(range(len(times))):
+            if first and n == 0:
+                weights[:, :, 0] = -self.mu.T
+                if not run.uic:
+                    multipliers[:, :-1, 0] = self.operating_point(jacobians[:, 0], slopes[:, 0]).T
+                continue
+            q = self.matrices.charge_slopes.matrix(slopes[:, n])
+            right = q.T @ (self.mu + self.s / r[n]) - self.by_state[:, :, points.start + n].T
+            solution = self.solve(jacobians[:, n], right)
+            mu = (self.incidence_transposed @ solution - self.s) / r[n]
+            multipliers[:, :-1, n], weights[:, :, n] = solution.T, (mu - self.mu).T
+            self.mu = mu
+            self.s = run.h[points.start + n] * (1 - run.theta[points.start + n]) * mu
+        self.collect(x, times, multipliers, weights, first)
+
+    def solve(self, entries: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """The transposed system."""
+        matrix = self.matrices.jacobian.matrix(entries)
+        try:
+            return splu(matrix).solve(right, "T")
+        except RuntimeError as error:
+            raise self.circuit.name_of_singular(matrix) from error
+
+    def operating_point(self, entries: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+        """lambda_0; afterwards the rows of ``.ic`` are 0 in it, as the elements do not enter them."""
+        held = self.circuit.initial_node_rows()
+        for row in held:
+            entries[self.matrices.jacobian.indices == row] = 0.0
+            start, end = self.matrices.jacobian.indptr[row : row + 2]
+            entries[start + np.searchsorted(self.matrices.jacobian.indices[start:end], row)] = 1.0
+        right = self.matrices.charge_slopes.matrix(slopes).T @ self.mu - self.by_state[:, :, 0].T
+        solution = self.solve(entries, right)
+        for row, node in held.items():
+            self.by_initial_node[node] = -solution[row]
+            solution[row] = 0.0
+        return solution
+
+    def collect(
+        self, x: np.ndarray, times: np.ndarray, multipliers: np.ndarray, weights: np.ndarray, first: bool
+    ) -> None:
+        """Add lambda' f_p + w' q_p of these points."""
+        padded, offset, start = self.circuit.padded(x), 0, int(first and self.run.uic)
+        for group in self.circuit.groups:
+            template, count = group.template, len(group.bound)
+            places, function = template.row_sensitivities
+            for (row, role), slope in zip(places, group.evaluate(function, padded, times), strict=True):
+                parts = multipliers[:, group.unknowns[template.row_places[row]]] * slope
+                self.add(group, role, parts, times)
+            places, function = template.charge_sensitivities
+            values = group.evaluate(function, padded, times)
+            for (charge, role), slope in zip(places, values, strict=True):
+                part = slice(offset + charge * count, offset + (charge + 1) * count)
+                self.add(group, role, weights[:, part, start:] * slope[:, start:], times)
+            if start:
+                places, function = template.initial_sensitivities
+                values = group.evaluate(function, padded[:, :1], times[:1])
+                for (charge, role), slope in zip(places, values, strict=True):
+                    part = slice(offset + charge * count, offset + (charge + 1) * count)
+                    self.add(group, role, weights[:, part, :1] * slope, times)
+            offset += count * len(template.stamp.charges)
+
+    def add(self, group: Group, role: int, parts: np.ndarray, times: np.ndarray) -> None:
+        """``parts``: (losses, instances, points) of the derivative by a role of the group's elements."""
+        name = group.roles[role]
+        if name == WAVE:
+            for instance, wave in enumerate(group.waves):
+                for argument, slope in wave.slopes(times).items():
+                    self._add(wave.places[argument], parts[:, instance] @ slope)
+            return
+        totals = parts.sum(axis=2)
+        for instance, element in enumerate(group.bound):
+            self._add(element.places[name], totals[:, instance])
+
+    def _add(self, place: Place, value: np.ndarray) -> None:
+        key = place_key(*place)
+        self.by_place[key] = place, self.by_place.get(key, (place, 0.0))[1] + value

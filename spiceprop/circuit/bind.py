@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each element of a flat circuit with its stamp: the circuit's unknowns and values that its local symbols stand for.
+
+Unknowns are named ``v(node)`` and ``i(element)``; ``v(0)`` is ground. A value is a place in the text together with the
+scope that its parameters are looked up in.
+"""
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from spiceprop.circuit import stamps
+from spiceprop.circuit.stamps import WAVE, Environment, Stamp
+from spiceprop.circuit.symbols import OpenTranslator, parameter_symbol
+from spiceprop.netlist.expression import Probe
+from spiceprop.netlist.flat import FlatCircuit, FlatElement, element_name
+from spiceprop.netlist.scope import Scope
+from spiceprop.netlist.tree import (
+    BehaviouralSource,
+    ControlledSource,
+    Coupling,
+    Device,
+    IndependentSource,
+    Passive,
+    Value,
+    Waveform,
+)
+
+Place = tuple[Value, Scope]
+IGNORED = frozenset({"ac", "acmag", "acphase", "distof1", "distof2"})
+"""Modifiers of sources that a transient does not see."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """An element's stamp with the names of its unknowns and the places of its values, in the stamp's order."""
+
+    flat: FlatElement
+    stamp: Stamp
+    unknowns: tuple[str, ...]
+    places: dict[str, Place]
+    waveform: Waveform | None = None
+
+
+class LocalTranslator(OpenTranslator):
+    """The expression of a B source in local symbols."""
+
+    def __init__(self, flat: FlatElement):
+        super().__init__(flat.scope, self._sense)
+        self.sensed: dict[str, sp.Symbol] = {}
+
+    def _sense(self, flat: FlatElement, probe: Probe) -> sp.Expr:
+        names = sensed_unknowns(flat, probe)
+        local = [self.sensed.setdefault(name, sp.Symbol(f"x{len(self.sensed)}", real=True)) for name in names]
+        return local[0] - local[1] if len(local) > 1 else local[0]
+
+
+def sensed_unknowns(flat: FlatElement, probe: Probe) -> tuple[str, ...]:
+    if probe.quantity == "i":
+        return (f"i({element_name(probe.targets[0], flat.prefix)})",)
+    return tuple(f"v({flat.node(target)})" for target in probe.targets)
+
+
+class Binder:
+    """Binds the elements of one circuit."""
+
+    def __init__(self, circuit: FlatCircuit, environment: Environment):
+        self.circuit, self.environment = circuit, environment
+        self.by_name = {flat.name: flat for flat in circuit.elements}
+        self._expressions: dict[tuple, tuple[Stamp, dict[str, Value]]] = {}
+
+    def bind(self, flat: FlatElement) -> Bound:
+        element = flat.element
+        nodes = tuple(f"v({node})" for node in flat.nodes)
+        branch = f"i({flat.name})"
+        if isinstance(element, Passive):
+            return self._passive(flat, nodes, branch)
+        if isinstance(element, Coupling):
+            return self._coupling(flat)
+        if isinstance(element, IndependentSource):
+            places = self._places(flat, {"": element.dc} if element.dc and not element.waveform else {})
+            roles = (*places, WAVE) if element.waveform else tuple(places)
+            stamp = stamps.source(element.name[0], roles)
+            return Bound(flat, stamp, (*nodes, branch)[: len(stamp.unknowns)], places, element.waveform)
+        if isinstance(element, ControlledSource):
+            places = self._places(flat, {"": element.value})
+            kind = "v" if element.name[0] in "eg" else "i"
+            controls = tuple(f"{kind}({control})" for control in flat.controls)
+            stamp = stamps.controlled(element.name[0], tuple(places))
+            return Bound(flat, stamp, (*nodes, *([branch] if element.name[0] in "eh" else []), *controls), places)
+        if isinstance(element, BehaviouralSource):
+            return self._behavioural(flat, nodes, branch)
+        if isinstance(element, Device):
+            raise element.span.error(
+                f"{element.name} has no gradient: R C L K V I E F G H B and X have one; "
+                "ngspice simulates it, or write it as B sources"
+            )
+        raise TypeError(element)
+
+    def _places(self, flat: FlatElement, values: dict[str, Value | None]) -> dict[str, Place]:
+        """Places of the values, of the modifiers that act, and of the ``m`` of the instances around."""
+        values = values | {role: value for role, value in flat.element.modifiers.items() if role not in IGNORED}
+        places = {role: (value, flat.scope) for role, value in values.items()}
+        return places | {f"m.{level}": place for level, place in enumerate(flat.multipliers)}
+
+    def _passive(self, flat: FlatElement, nodes: tuple[str, ...], branch: str) -> Bound:
+        element = flat.element
+        places = self._places(flat, {"": element.value} | ({"ic": element.ic} if element.ic else {}))
+        letter = element.name[0]
+        if letter == "c" and not element.ic:
+            for role, node in zip(("start+", "start-"), flat.nodes, strict=True):
+                if node in self.circuit.initial:
+                    places[role] = self.circuit.initial[node]
+        kind = {"r": stamps.resistor, "c": stamps.capacitor, "l": stamps.inductor}[letter]
+        stamp = kind(tuple(places), self.environment)
+        return Bound(flat, stamp, (*nodes, branch)[: len(stamp.unknowns)], places)
+
+    def _coupling(self, flat: FlatElement) -> Bound:
+        places = {"": (flat.element.value, flat.scope)}
+        names = [element_name(name, flat.prefix) for name in flat.element.inductors]
+        for side, name in enumerate(names, start=1):
+            if name not in self.by_name:
+                raise flat.element.span.error(f"{flat.element.name} couples '{name}', which is no inductor here")
+            inductor = self.bind(self.by_name[name])
+            places |= {f"{side}:{role}": place for role, place in inductor.places.items()}
+        stamp = stamps.coupling(tuple(places), self.environment)
+        return Bound(flat, stamp, tuple(f"i({name})" for name in names), places)
+
+    def _behavioural(self, flat: FlatElement, nodes: tuple[str, ...], branch: str) -> Bound:
+        """Instances of one line share a stamp where they sense different unknowns in the same pattern."""
+        element = flat.element
+        sensed = [name for probe in flat.probes() for name in sensed_unknowns(flat, probe)]
+        order = list(dict.fromkeys(sensed))
+        places = self._places(flat, {})
+        key = (id(element), tuple(map(order.index, sensed)), tuple(places))
+        if key not in self._expressions:
+            local = LocalTranslator(flat)
+            expression = local.source(element.value.expression, flat)
+            parameters = {f"param:{name}": parameter_symbol(name) for name in local.names}
+            values = stamps.symbols_of(tuple(places)) | parameters
+            unknowns = tuple(local.sensed[name] for name in order)
+            stamp = stamps.behavioural(unknowns, values, element.quantity, expression, self.environment.temp)
+            parameters = {f"param:{name}": Value(tree, tree.span) for name, tree in local.names.items()}
+            self._expressions[key] = stamp, parameters
+        stamp, parameters = self._expressions[key]
+        places |= {role: (value, flat.scope) for role, value in parameters.items()}
+        own = (branch,) if element.quantity == "v" else ()
+        return Bound(flat, stamp, (*nodes, *own, *order), places)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The waveforms of V and I as ngspice 39 and 46 evaluate them (measured), one file each, and their derivatives."""
+
+from typing import Protocol
+
+import numpy as np
+
+from spiceprop.circuit.stamps import Environment
+from spiceprop.circuit.waveforms import amplitude_modulated, exponential, frequency_modulated, pulse, sine
+from spiceprop.circuit.waveforms.formula import CHANGED, FormulaWaveform
+from spiceprop.circuit.waveforms.piecewise_linear import PiecewiseLinear
+from spiceprop.netlist import evaluate
+from spiceprop.netlist.scope import Scope
+from spiceprop.netlist.tree import Value, Waveform
+
+
+class Signal(Protocol):
+    """A waveform with numbers."""
+
+    numbers: dict[str, float]
+
+    def value(self, times: np.ndarray) -> np.ndarray: ...
+
+    def slopes(self, times: np.ndarray) -> dict[str, np.ndarray]: ...
+
+
+_KINDS = {
+    "pulse": (pulse, pulse.pulse),
+    "sin": (sine, sine.sine),
+    "exp": (exponential, exponential.exponential),
+    "sffm": (frequency_modulated, frequency_modulated.frequency_modulated),
+    "am": (amplitude_modulated, amplitude_modulated.amplitude_modulated),
+}
+_NEWER_NAMES = {
+    "sffm": ("vo", "va", "fc", "mdi", "fs", "td", "phases", "phasec"),
+    "am": ("vo", "vmo", "vma", "fm", "fc", "td", "phasem", "phasec"),
+}
+
+
+class Wave:
+    """The waveform of one source.
+
+    Attributes
+    ----------
+    places: where its acting numbers stand in the text, by role (``pulse.v2``).
+    edges: times at which it bends: ngspice puts a point on each.
+    moving_places: which of them, as ids of value and scope, move an edge.
+    """
+
+    def __init__(self, waveform: Waveform, scope: Scope, environment: Environment):
+        values = waveform.values()
+        numbers = {role: evaluate(value, scope) for role, value in values.items()}
+        names = _argument_names(waveform, environment)
+        given = {names[role]: number for role, number in numbers.items()}
+        if waveform.kind == "pwl":
+            self.signal: Signal = PiecewiseLinear(given)
+            self.edges = self.signal.edges(environment)
+            acting, moving = given.keys(), {name for name in given if not name.endswith("value")}
+        else:
+            module, formula = _KINDS[waveform.kind]
+            acting = {name: value for name, value in given.items() if value or name not in module.ZERO_IS_DEFAULT}
+            self.signal = FormulaWaveform(formula, acting, environment)
+            self.edges, moving = module.edges(acting, environment), module.MOVING
+        roles = {name: role for role, name in names.items() if name in acting}
+        self.places: dict[str, tuple[Value, Scope]] = {role: (values[role], scope) for role in roles.values()}
+        self.moving_places = {(id(values[role]), id(scope)) for name, role in roles.items() if name in moving}
+        self._roles = roles
+
+    def value(self, times: np.ndarray) -> np.ndarray:
+        return self.signal.value(times)
+
+    def slopes(self, times: np.ndarray) -> dict[str, np.ndarray]:
+        """d value / d argument at each time, by role."""
+        return {self._roles[name]: slope for name, slope in self.signal.slopes(times).items()}
+
+
+def _argument_names(waveform: Waveform, environment: Environment) -> dict[str, str]:
+    """Role of the text to the formula's name of that argument: newer versions gave SFFM and AM other ones."""
+    roles = list(waveform.values())
+    if waveform.kind in _NEWER_NAMES and environment.version >= CHANGED:
+        return dict(zip(roles, _NEWER_NAMES[waveform.kind], strict=False))
+    return {role: role.removeprefix(f"{waveform.kind}.") for role in roles}

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PWL(t0 v0 t1 v1 ...) with td= and r=: linear between its points, constant before the first and behind the last.
+
+Times count from td. With r= the part from r to the last point repeats for ever. The value is linear in the values
+of the two points around t, and moving a point's time by d moves the line beside it: dv/dt_k = -hat_k(t) slope(t).
+"""
+
+import numpy as np
+
+from spiceprop.circuit.stamps import Environment
+
+
+class PiecewiseLinear:
+    """Numbers by name: ``0.time``, ``0.value``, ..., ``td``, ``r``."""
+
+    def __init__(self, numbers: dict[str, float]):
+        self.numbers = numbers
+        pairs = sum(name.endswith(".time") for name in numbers)
+        self.times = np.array([numbers[f"{pair}.time"] for pair in range(pairs)])
+        self.values = np.array([numbers[f"{pair}.value"] for pair in range(pairs)])
+        self.delay, self.repeat = numbers.get("td", 0.0), numbers.get("r", -1.0)
+
+    def _local(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(times within the points, how many repetitions have passed)."""
+        t, last = times - self.delay, self.times[-1]
+        if self.repeat < 0:
+            return t, np.zeros(t.shape)
+        turns = np.where(t > last, np.ceil((t - last) / (last - self.repeat) * (1 - 1e-12)), 0.0)
+        return t - turns * (last - self.repeat), turns
+
+    def value(self, times: np.ndarray) -> np.ndarray:
+        return np.interp(self._local(times)[0], self.times, self.values)
+
+    def slopes(self, times: np.ndarray) -> dict[str, np.ndarray]:
+        """d value / d argument at each time; at a point, that of the line before it."""
+        t, turns = self._local(times)
+        segment = np.clip(np.searchsorted(self.times, t) - 1, 0, max(len(self.times) - 2, 0))
+        inside = (t > self.times[0]) & (t <= self.times[-1])
+        found = {name: np.zeros(times.shape) for name in self.numbers}
+        if len(self.times) == 1:
+            found["0.value"] += 1.0
+            return found
+        left, right = self.times[segment], self.times[segment + 1]
+        part = np.clip((t - left) / (right - left), 0.0, 1.0)
+        slope = np.where(inside, (self.values[segment + 1] - self.values[segment]) / (right - left), 0.0)
+        for pair in range(len(self.times)):
+            hat = np.where(segment == pair, 1 - part, 0.0) + np.where(segment + 1 == pair, part, 0.0)
+            found[f"{pair}.value"] += hat
+            found[f"{pair}.time"] -= hat * slope
+        found[f"{len(self.times) - 1}.time"] -= turns * slope
+        if "td" in found:
+            found["td"] -= slope
+        if "r" in found:
+            found["r"] += turns * slope
+        return found
+
+    def edges(self, environment: Environment) -> list[float]:
+        last = self.times[-1]
+        turns = 0 if self.repeat < 0 else min(int(environment.t_stop / (last - self.repeat)) + 1, 10_000)
+        return [time + self.delay + turn * (last - self.repeat) for turn in range(turns + 1) for time in self.times]

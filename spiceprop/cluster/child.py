@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The other end of `process.Process`: what runs in a process of its own, from its first line on.
+
+The process works in an empty folder that is already removed, so nothing is found and nothing can be written there;
+its HOME is no folder at all. ngspice executes ``.spiceinit`` from both.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from spiceprop.errors import UserError
+
+NO_FOLDER = "/dev/null"
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Defect:
+    """An exception that nobody expected, as text."""
+
+    traceback: str
+
+
+def main() -> None:
+    parent, descriptor = map(int, sys.argv[1:])
+    _end_with(parent)
+    connection = Connection(descriptor)
+
+    def report(kind: type, error: BaseException, trace: Any) -> None:
+        connection.send(Defect("".join(traceback.format_exception(kind, error, trace))))
+
+    sys.excepthook = report
+    try:
+        _leave_all_folders()
+        for serve, arguments in requests(connection):
+            serve(connection, *arguments)
+    except UserError as error:
+        connection.send(error)
+
+
+def requests(connection: Connection) -> Iterator[Any]:
+    """What the parent sends, until it goes."""
+    while True:
+        try:
+            request = connection.recv()
+        except (EOFError, ConnectionResetError):
+            return
+        yield request
+
+
+def _end_with(parent: int) -> None:
+    """Die when the parent does, even if this process is stopped or blocked in C by then.
+
+    Linux sends the signal when the thread that started this process ends, too.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the line above
+        os._exit(1)
+
+
+def _leave_all_folders() -> None:
+    try:
+        with tempfile.TemporaryDirectory(prefix="spiceprop-") as folder:
+            os.chdir(folder)
+    except OSError as error:
+        raise UserError(f"cannot make an empty folder: {error}. TMPDIR may name another place") from error
+    os.environ["HOME"] = NO_FOLDER

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``.func``: its calls replaced by its body, as ngspice replaces them, when all of the netlist is read.
+
+A body means what it would mean where it is called: ``^`` is another power in a B source than in a parameter, and its
+names are parameters of the caller. The inner body's functions hide those of the outer ones.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from spiceprop.netlist.expression import (
+    CONSTANTS,
+    OF_TWO,
+    PARAMETER_FUNCTIONS,
+    SOURCE_FUNCTIONS,
+    Call,
+    Expression,
+    Name,
+    Number,
+    Operation,
+    Probe,
+    walk,
+)
+from spiceprop.netlist.tree import Body, Device, Function, Netlist, Value
+
+SIZE_LIMIT = 20_000  # nodes of one expression: functions of functions grow without bounds
+DEPTH_LIMIT = 30
+Functions = dict[str, Function]
+
+
+def expand_functions(netlist: Netlist) -> None:
+    """Replace the calls of the netlist's functions in all its values, and check all other calls.
+
+    Raises
+    ------
+    UserError: an unknown function, a wrong number of arguments, a function that calls itself.
+    """
+    _expand_body(netlist.body, {})
+    # the numbers of analyses and options are read in the scope of the top level
+    loose = [option.value for option in netlist.options.values() if isinstance(option.value, Value)]
+    for value in [*loose, *(netlist.transient.times if netlist.transient else ())]:
+        _expand_value(value, netlist.body.functions)
+
+
+def _expand_body(body: Body, outer: Functions) -> None:
+    functions = outer | body.functions
+    for value in _values(body):
+        _expand_value(value, functions)
+    for subcircuit in body.subcircuits.values():
+        for value in subcircuit.defaults.values():
+            _expand_value(value, functions)
+        _expand_body(subcircuit.body, functions)
+
+
+def _values(body: Body) -> Iterator[Value]:
+    yield from body.parameters.values()
+    yield from body.initial.values()
+    yield from body.guesses.values()
+    for element in body.elements:
+        yield from element.values().values()
+        if isinstance(element, Device):
+            yield from (word for word in element.words if isinstance(word, Value))
+    for model in body.models.values():
+        yield from (value for value in model.parameters.values() if isinstance(value, Value))
+    for conditional in body.conditionals:
+        yield from conditional.values().values()
+        for _, branch in conditional.branches:
+            yield from _values(branch)
+
+
+def _expand_value(value: Value, functions: Functions) -> None:
+    if value.source or any(isinstance(tree, Call) for tree in walk(value.expression)):
+        value.expression = _Expansion(functions, source=value.source).expand(value.expression, {}, 0)
+
+
+def _argument_text(bound: dict[str, Expression], target: str) -> str:
+    """The node that an argument names, where a function's body has ``v(argument)``."""
+    return bound[target].span.text.lower() if target in bound else target
+
+
+class _Expansion:
+    """Replaces calls in one expression and counts what it makes."""
+
+    def __init__(self, functions: Functions, *, source: bool):
+        self.functions, self.source, self.size = functions, source, 0
+
+    def expand(self, tree: Expression, bound: dict[str, Expression], depth: int) -> Expression:
+        self.size += 1
+        if self.size > SIZE_LIMIT or depth > DEPTH_LIMIT:
+            raise tree.span.error(f"'{tree.span.text[:40]}': a .func that calls itself, or grows too large")
+        if isinstance(tree, Name):
+            if tree.name in bound:
+                return self.expand(bound[tree.name], {}, depth + 1)
+            constant = self.source and tree.name in CONSTANTS
+            return Number(CONSTANTS[tree.name], tree.span) if constant else tree
+        if isinstance(tree, Probe) and bound:
+            return replace(tree, targets=tuple(_argument_text(bound, target) for target in tree.targets))
+        if isinstance(tree, Operation):
+            return replace(tree, operands=tuple(self.expand(part, bound, depth) for part in tree.operands))
+        if not isinstance(tree, Call):
+            return tree
+        arguments = tuple(self.expand(part, bound, depth) for part in tree.arguments)
+        function = self.functions.get(tree.function)
+        if function is None:
+            self._check(tree)
+            return replace(tree, arguments=arguments)
+        if len(arguments) != len(function.arguments):
+            raise tree.span.error(
+                f"{tree.function} takes {len(function.arguments)} arguments ({', '.join(function.arguments)}), "
+                f"found {len(arguments)}"
+            )
+        inner = dict(zip(function.arguments, arguments, strict=True))
+        return self.expand(function.body.expression, inner, depth + 1)
+
+    def _check(self, tree: Call) -> None:
+        known, place = (
+            (SOURCE_FUNCTIONS, "a B source") if self.source else (PARAMETER_FUNCTIONS, "a parameter expression")
+        )
+        if tree.function not in known:
+            raise tree.span.error(
+                f"function '{tree.function}' is not known in {place}; there are {' '.join(sorted(known))} "
+                "and those of .func"
+            )
+        wanted, found = 1 + (tree.function in OF_TWO), len(tree.arguments)
+        if found != wanted:
+            raise tree.span.error(f"{tree.function} takes {wanted} argument{'s' * (wanted > 1)}, found {found}")

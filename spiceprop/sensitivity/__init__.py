@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gradients of losses of any netlist: the language of losses, the names, the sweep, and its check."""
+
+from spiceprop.sensitivity.gradient import Gradient, gradient
+
+__all__ = ["Gradient", "gradient"]

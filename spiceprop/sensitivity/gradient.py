@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``grad``: a netlist, a loss and names, to the derivatives of the loss by what the names mean.
+
+One run of ngspice, one backward sweep for the derivatives by every number of every element (`adjoint.sparse`), then
+for each NAME the sum over the numbers that depend on it (`chain`).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from spiceprop.adjoint.sparse import WholeAdjoint, whole_adjoint
+from spiceprop.adjoint.whole_steps import WholeRun
+from spiceprop.circuit.whole import WholeCircuit
+from spiceprop.cluster.isolated import IsolatedSimulator
+from spiceprop.engines import Status, Trajectory
+from spiceprop.netlist import FlatCircuit, Netlist, flatten, read_netlist
+from spiceprop.sensitivity.chain import Chain
+from spiceprop.sensitivity.loss import Loss, LossSlopes, Window
+from spiceprop.sensitivity.names import Names, Target
+from spiceprop.sensitivity.run import Analysis, simulate, steps_of
+
+APART = 0.05
+"""How much the derivatives by the vertex and by the largest sample may differ without a warning."""
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """Derivatives of a loss, each by the SI value of what its name means.
+
+    Attributes
+    ----------
+    loss: its value, nan when the simulation failed.
+    gradients: by name, as asked.
+    values: the numbers themselves.
+    warnings: what a reader of the numbers must know.
+    unexplained_steps: steps that obey no known integration rule.
+    points: saved points of the run.
+    status: how the simulation ended; without ``ok`` there are no gradients.
+    """
+
+    loss: float
+    gradients: dict[str, float]
+    values: dict[str, float]
+    warnings: list[str]
+    unexplained_steps: int
+    points: int
+    status: Status
+    message: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.status is Status.OK
+
+    @cached_property
+    def sensitivities(self) -> dict[str, float]:
+        """d ln loss / d ln value."""
+        if self.loss == 0 or not math.isfinite(self.loss):
+            return dict.fromkeys(self.gradients, math.nan)
+        return {name: slope * self.values[name] / self.loss for name, slope in self.gradients.items()}
+
+    def summary(self) -> dict:
+        return {
+            "status": str(self.status),
+            "message": self.message,
+            "loss": self.loss,
+            "gradients": self.gradients,
+            "sensitivities": self.sensitivities,
+            "values": self.values,
+            "points": self.points,
+            "unexplained_steps": self.unexplained_steps,
+            "warnings": self.warnings,
+        }
+
+
+@dataclass(eq=False)
+class Problem:
+    """A netlist's circuit, its analysis, a loss and targets.
+
+    Raises
+    ------
+    UserError: an element has no gradient, a name or a quantity of the loss does not exist.
+    """
+
+    netlist: Netlist
+    loss: Loss
+    wanted: Sequence[str] | None
+    simulator: IsolatedSimulator
+    circuit: FlatCircuit = field(init=False)
+    analysis: Analysis = field(init=False)
+    targets: list[Target] = field(init=False)
+    whole: WholeCircuit = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.circuit, self.analysis = flatten(self.netlist), Analysis.of(self.netlist)
+        names = Names(self.netlist, self.circuit)
+        wanted = names.default() if self.wanted is None else list(dict.fromkeys(self.wanted))
+        self.targets = [names.find(name) for name in wanted]
+        self.whole = WholeCircuit(self.circuit, self.analysis.environment(self.simulator.version))
+        for name, probe in self.loss.probes.items():
+            if name not in self.quantities:
+                raise probe.span.error(f"the circuit has no {name}; there are {' '.join(list(self.quantities)[:30])}")
+
+    @cached_property
+    def quantities(self) -> dict[str, int]:
+        """What a loss may name, to the unknown it is; ground is the last. i(x1.v1) and i(v.x1.v1) mean the same."""
+        found = dict(self.whole.index) | {"v(gnd)": self.whole.size}
+        for flat in self.circuit.elements:
+            if f"i({flat.name})" in found:
+                found[f"i({flat.prefix}{flat.element.name})"] = found[f"i({flat.name})"]
+        return found
+
+    @cached_property
+    def edges(self) -> np.ndarray:
+        times = [edge for group in self.whole.groups for wave in group.waves for edge in wave.edges]
+        return np.array(times)
+
+    def run(self, analysis: Analysis, circuit: FlatCircuit | None = None) -> Trajectory:
+        return simulate(self.simulator, circuit or self.circuit, analysis, self.whole.names)
+
+    def slopes(self, trajectory: Trajectory) -> LossSlopes:
+        """The loss on a run and its derivatives by the saved values."""
+        window = Window.of(trajectory.times, self.analysis.t_start, self.analysis.transient.t_stop)
+        values = self.whole.padded(trajectory.values)
+        quantities = {name: values[self.quantities[name]] for name in self.loss.probes}
+        return self.loss.evaluate(quantities, trajectory.times, window, self.edges)
+
+    def adjoint(self, run: WholeRun, slopes: LossSlopes) -> WholeAdjoint:
+        """Of the loss, and behind it of the loss with samples for vertices, where it has a maximum."""
+        kinds = [slopes.by_quantity] + ([slopes.by_sample] if slopes.by_sample else [])
+        by_state = np.zeros((len(kinds), self.whole.size + 1, len(run.times)))
+        for place, by_quantity in enumerate(kinds):
+            for name, slope in by_quantity.items():
+                by_state[place, self.quantities[name], int(run.uic) :] += slope
+        return whole_adjoint(run, by_state[:, :-1])
+
+    def derivative(self, adjoint: WholeAdjoint, target: Target) -> np.ndarray:
+        """Total derivatives of the losses by a target."""
+        if target.parameter is None:
+            total = sum(np.atleast_1d(adjoint.at(*place)) for place in target.places)
+            return total + adjoint.by_initial_node.get(target.node, 0.0)
+        chain = Chain(*target.parameter)
+        total = np.zeros(1)
+        for (value, scope), slope in adjoint.by_place.values():
+            total = total + chain.of(value.expression, scope) * slope
+        for node, slope in adjoint.by_initial_node.items():
+            value, scope = self.circuit.initial[node]
+            total = total + chain.of(value.expression, scope) * slope
+        return total
+
+    def gradient(self, analysis: Analysis, trajectory: Trajectory) -> Gradient:
+        """Sweep back over a run, and collect."""
+        values = {target.name: target.number for target in self.targets}
+        if not trajectory.ok:
+            points = len(trajectory.times)
+            return Gradient(math.nan, {}, values, [], 0, points, trajectory.status, trajectory.message)
+        run, slopes = steps_of(self.whole, analysis, trajectory), self.slopes(trajectory)
+        adjoint = self.adjoint(run, slopes)
+        found = {target.name: self.derivative(adjoint, target) for target in self.targets}
+        gradients = {name: float(slope[0]) for name, slope in found.items()}
+        warnings = [*analysis.warnings, *self._warnings(run, adjoint, found)]
+        return Gradient(
+            slopes.value, gradients, values, warnings, run.unexplained, len(trajectory.times), trajectory.status
+        )
+
+    def _warnings(self, run: WholeRun, adjoint: WholeAdjoint, found: dict[str, np.ndarray]) -> list[str]:
+        warnings = []
+        if run.unexplained:
+            warnings.append(
+                f"{run.unexplained} of {len(run.h) - 1} steps obey no known integration rule: the gradient is a guess"
+            )
+        moving = {place for group in self.whole.groups for wave in group.waves for place in wave.moving_places}
+        for target in self.targets:
+            if any((id(value), id(scope)) in moving for value, scope in target.places):
+                warnings.append(
+                    f"{target.name} moves an edge of its source: the derivative holds the time points fixed"
+                )
+            elif target.wave and not any((id(v), id(s)) in adjoint.by_place for v, s in target.places):
+                warnings.append(f"{target.name} does not act: ngspice takes its default in place of 0")
+            slopes = found[target.name]
+            if len(slopes) > 1 and abs(slopes[1] - slopes[0]) > APART * abs(slopes[0]):
+                warnings.append(
+                    f"{target.name}: the largest sample instead of the maximum between samples would give "
+                    f"{slopes[1]:g} instead of {slopes[0]:g}: use shorter steps, or a smooth loss"
+                )
+        return warnings
+
+
+def gradient(netlist: Netlist | str | Path, loss: str, wrt: Sequence[str] | None = None) -> Gradient:
+    """The derivatives of a loss by values of a netlist.
+
+    Parameters
+    ----------
+    netlist: or the path of one.
+    loss: for example ``mean((v(out)-0.5)^2)``.
+    wrt: names such as ``R1``, ``V1.sin.freq``, ``param:x1.c``, ``ic:C1``; by default the main values of all R C L and
+        sources and all parameters of the top level.
+
+    Raises
+    ------
+    UserError: the netlist, the loss or a name cannot be used as asked.
+    """
+    netlist = netlist if isinstance(netlist, Netlist) else read_netlist(netlist)
+    parsed = Loss(loss)
+    with IsolatedSimulator() as simulator:
+        problem = Problem(netlist, parsed, wrt, simulator)
+        return problem.gradient(problem.analysis, problem.run(problem.analysis))

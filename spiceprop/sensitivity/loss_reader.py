@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The text of a loss to a tree: the grammar of B sources with functions and reductions of its own.
+
+``mean final integral max min`` of one argument reduce a waveform to a number; ``max`` and ``min`` of two are
+functions. ``^`` and ``**`` are the mathematical power and group from the right.
+"""
+
+from dataclasses import dataclass
+
+from spiceprop.errors import UserError
+from spiceprop.netlist.expression import Call, Expression, Name, Number, Probe
+from spiceprop.netlist.expression_reader import ExpressionReader
+from spiceprop.netlist.source import LogicalLine, Source, Span
+
+REDUCTIONS = ("mean", "final", "integral", "max", "min")
+FUNCTIONS = {"abs": 1, "cos": 1, "exp": 1, "ln": 1, "log": 1, "log10": 1, "max": 2, "min": 2, "sin": 1, "sqrt": 1}
+FUNCTIONS |= {"tanh": 1, "u": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class LossSpan(Span):
+    """A place in a loss, which is no file."""
+
+    def error(self, message: str) -> UserError:
+        return UserError(f"loss '{self.source.text}', character {self.start + 1}: {message}")
+
+
+@dataclass(frozen=True, slots=True)
+class LossText(LogicalLine):
+    def span(self, start: int, end: int) -> Span:
+        return LossSpan(self.source, start, end)
+
+
+def read_loss(text: str) -> Expression:
+    """The tree of a loss.
+
+    Raises
+    ------
+    UserError: with the position in the text.
+    """
+    text = " ".join(text.split())
+    if not text:
+        raise UserError("the loss is empty: write for example 'mean((v(out)-0.5)^2)'")
+    tree = LossReader(LossText(Source("loss", text), text, ((0, 0),)), 0, source=True).read_all()
+    _check(tree, None)
+    return tree
+
+
+class LossReader(ExpressionReader):
+    """Reads ``max(x)`` as a reduction where ``max(x,y)`` is a function."""
+
+    def power(self) -> Expression:
+        start, base = self.position, self.atom()
+        if not self.take("^", "**"):
+            return base
+        return self.operation("^", (base, self.unary() if self.peek() in ("-", "+") else self.power()), start)
+
+    def _check_call(self, function: str, count: int, start: int) -> None:
+        if count == 1 and function in REDUCTIONS:
+            return
+        if function not in FUNCTIONS:
+            known = " ".join(dict.fromkeys([*REDUCTIONS, *FUNCTIONS]))
+            raise self.span(start).error(f"'{function}' is not known in a loss; there are {known}")
+        if count != FUNCTIONS[function]:
+            wanted = "one or two arguments" if function in REDUCTIONS else f"{FUNCTIONS[function]} argument"
+            raise self.span(start).error(f"{function} takes {wanted}, found {count}")
+
+
+def is_reduction(tree: Expression) -> bool:
+    return isinstance(tree, Call) and tree.function in REDUCTIONS and len(tree.arguments) == 1
+
+
+def _check(tree: Expression, reduction: Call | None) -> None:
+    """Waveforms stand inside reductions, and reductions not inside each other."""
+    if isinstance(tree, Name) and tree.name != "time":
+        raise tree.span.error(f"'{tree.name}' is not known: a loss has v(node), v(a,b), i(vsource), time and numbers")
+    if isinstance(tree, Name | Probe) and reduction is None:
+        raise tree.span.error(
+            f"{tree.span.text} is a waveform: put it into {' '.join(f'{name}(...)' for name in REDUCTIONS)}"
+        )
+    if is_reduction(tree):
+        if reduction is not None:
+            raise tree.span.error(
+                f"{tree.function}(...) inside {reduction.function}(...): a number there is no waveform"
+            )
+        reduction = tree
+    if not isinstance(tree, Number | Name | Probe):
+        for part in tree.arguments if isinstance(tree, Call) else tree.operands:
+            _check(part, reduction)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The runs that a gradient is taken of: which analysis, which deck, which vectors.
+
+For the adjoint the steps must be solved tightly and be of a kind that it knows, so the options are those of training;
+the deck's temperatures, gmin and maxord stay. tstart is dropped, since the adjoint needs the run from its beginning,
+and the longest step is given as ngspice would choose it with the tstart there.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spiceprop.adjoint.whole_steps import WholeRun, find_whole_steps
+from spiceprop.circuit.stamps import Environment
+from spiceprop.circuit.whole import WholeCircuit
+from spiceprop.cluster.isolated import IsolatedSimulator
+from spiceprop.engines import TRAINING_OPTIONS, Trajectory, Transient, transient_of
+from spiceprop.engines.deck import save_lines
+from spiceprop.netlist import FlatCircuit, Netlist, print_circuit
+
+KEPT = frozenset({"temp", "tnom", "gmin", "maxord", "itl1", "itl2", "itl4", "itl5", "gminsteps", "srcsteps"})
+REFERENCE_OPTIONS = {"reltol": 1e-9, "vntol": 1e-12, "abstol": 1e-18, "chgtol": 1e-16, "trtol": 1e12}
+"""For finite differences: a tight Newton and steps set by tmax alone, so that they do not move with a value."""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A transient for gradients, the window that a loss looks at, and what was changed of the deck."""
+
+    transient: Transient
+    t_start: float
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, netlist: Netlist) -> "Analysis":
+        own = transient_of(netlist)
+        kept = {name: value for name, value in own.options.items() if name in KEPT}
+        warnings = []
+        if "method=gear" in own.options:
+            warnings.append("method=gear is replaced by the trapezoid rule: its steps have no adjoint here")
+        if own.uic and own.t_start == 0:
+            warnings.append("with uic ngspice saves no point at 0: the first point is extended to it")
+        options = TRAINING_OPTIONS | kept
+        transient = Transient(own.t_step, own.t_stop, 0.0, own.longest_step, own.uic, options)
+        return cls(transient, own.t_start, tuple(warnings))
+
+    def reference(self, t_max: float) -> "Analysis":
+        """The same for finite differences, with steps of ``t_max``."""
+        options = self.transient.options | REFERENCE_OPTIONS
+        return replace(self, transient=replace(self.transient, t_max=t_max, options=options))
+
+    def environment(self, version: int) -> Environment:
+        options = self.transient.options
+        temperatures = {name: options[name] for name in ("temp", "tnom") if name in options}
+        return Environment(**temperatures, t_step=self.transient.t_step, t_stop=self.transient.t_stop, version=version)
+
+    def deck(self, circuit: FlatCircuit, saves: list[str]) -> list[str]:
+        return ["* spiceprop", *print_circuit(circuit), *self.transient.lines(), *save_lines(saves), ".end"]
+
+
+def simulate(simulator: IsolatedSimulator, circuit: FlatCircuit, analysis: Analysis, saves: list[str]) -> Trajectory:
+    return simulator.simulate(analysis.deck(circuit, saves), saves, analysis.transient.t_stop)
+
+
+def steps_of(circuit: WholeCircuit, analysis: Analysis, trajectory: Trajectory) -> WholeRun:
+    transient = analysis.transient
+    values = np.asarray(trajectory.values)
+    return find_whole_steps(circuit, trajectory.times, values, transient.uic, transient.options["reltol"])
