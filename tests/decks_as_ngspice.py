@@ -3,7 +3,7 @@
 
 A deck is one habit of real netlists. Its second line says which (``* Habit: ...``); a deck that must be refused says
 with what word instead (``* refused: WORD``). The refusal has to point at a line that contains the word, or the text
-behind ``* at:``, in the deck or in the file named by ``* in:``.
+behind ``* at:``, in the deck or in the file named by ``* in:``; ``* at: the whole file`` is no line at all.
 """
 
 import re
@@ -43,12 +43,17 @@ def deck_names(*, refused: bool) -> list[str]:
 
 
 def for_batch(text: bytes) -> bytes:
-    """The deck without commands, which keep ``ngspice -b`` from writing a raw file; a ``tran`` among them is kept."""
+    """The deck without what keeps ``ngspice -b`` from writing a sound raw file.
+
+    With commands it writes none; a ``tran`` among them is kept. With ``interp`` it writes values beside the times
+    that they belong to (39 and 46).
+    """
     sections = re.compile(rb"^\.control\b.*?^\.endc\b[^\n]*\n", re.M | re.S | re.I)
     command = re.search(rb"^tran .*\n", b"".join(sections.findall(text)), re.M)
     asked = command and not re.search(rb"^\.tran\b", text, re.M | re.I)
     text = sections.sub(lambda section: b"." + command.group() if asked else b"", text)
-    return re.sub(rb"^\*#.*\n", b"", text, flags=re.M)
+    text = re.sub(rb"^\*#.*\n", b"", text, flags=re.M)
+    return re.sub(rb"^\.options interp\n", b"", text, flags=re.M)
 
 
 def run_in_ngspice(path: Path) -> dict[str, np.ndarray]:
