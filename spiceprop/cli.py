@@ -56,10 +56,25 @@ def doctor(_: argparse.Namespace, output: Output) -> int:
     return DONE if found["ok"] else FAILED
 
 
+def check(arguments: argparse.Namespace, output: Output) -> int:
+    from spiceprop.check import check_file
+
+    found = check_file(arguments.netlist, tuple(arguments.library))
+    output.result(found.summary(), found.text())
+    return DONE if found.supported else FAILED
+
+
 def simulate(arguments: argparse.Namespace, output: Output) -> int:
     from spiceprop.simulation import final_values, simulate_file
 
-    done = simulate_file(arguments.netlist, out=arguments.out, raw=arguments.raw, plot=arguments.plot)
+    done = simulate_file(
+        arguments.netlist,
+        out=arguments.out,
+        raw=arguments.raw,
+        plot=arguments.plot,
+        libraries=tuple(arguments.library),
+        time_limit=arguments.time_limit,
+    )
     output.result(done.summary(), final_values(done))
     return DONE if done.trajectory.ok else FAILED
 
@@ -74,7 +89,15 @@ def grad(arguments: argparse.Namespace, output: Output) -> int:
     bar = progress_bar("finite differences", "values") if arguments.check else nullcontext()
     with bar as progress:
         tolerance = arguments.tolerance if arguments.check else None
-        done = grad_file(arguments.netlist, arguments.loss, arguments.wrt, tolerance, arguments.time_limit, progress)
+        done = grad_file(
+            arguments.netlist,
+            arguments.loss,
+            arguments.wrt,
+            tolerance,
+            arguments.time_limit,
+            progress,
+            arguments.library,
+        )
     output.result(done.summary(), gradient_table(done))
     return DONE if done.gradient.ok and done.agrees else FAILED
 
@@ -127,14 +150,22 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(function=function)
         return added
 
+    def netlist(function: Any, text: str) -> argparse.ArgumentParser:
+        added = verb(function, text)
+        added.add_argument("netlist", type=Path, metavar="NETLIST")
+        added.add_argument(
+            "--library", action="append", default=[], type=Path, metavar="DIR", help="a folder that includes may lie in"
+        )
+        return added
+
     verb(doctor, "what is installed, and what to install")
-    added = verb(simulate, "one transient of a netlist in ngspice")
-    added.add_argument("netlist", type=Path)
+    netlist(check, "can a netlist be read, simulated and differentiated")
+    added = netlist(simulate, "one transient of a netlist in ngspice")
+    added.add_argument("--time-limit", type=float, default=600.0, metavar="S", help="seconds (default: %(default)s)")
     added.add_argument("--out", type=Path, metavar="F.h5", help="waveforms as HDF5")
     added.add_argument("--raw", type=Path, metavar="F.raw", help="waveforms as an ngspice raw file")
     added.add_argument("--plot", type=Path, metavar="F.png", help="waveforms as a picture")
-    added = verb(grad, "derivatives of a loss by values of a netlist")
-    added.add_argument("netlist", type=Path)
+    added = netlist(grad, "derivatives of a loss by values of a netlist")
     added.add_argument("--loss", required=True, metavar="EXPR", help="for example 'mean((v(out)-0.5)^2)'")
     added.add_argument(
         "--wrt",

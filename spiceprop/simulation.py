@@ -10,21 +10,25 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from spiceprop.engines import Trajectory, Transient, deck, transient_of
+from spiceprop.cluster.isolated import IsolatedSimulator
+from spiceprop.engines import Trajectory, Transient, deck, options_of, transient_of
 from spiceprop.errors import UserError
-from spiceprop.netlist import FlatCircuit, FlatElement, Netlist, flatten, read_netlist
+from spiceprop.netlist import FlatCircuit, Netlist, Note, flatten, read_netlist
+from spiceprop.netlist.flat import has_branch
 from spiceprop.store.atomic import written_beside
 
 PICTURES = (".png", ".pdf", ".svg")
+TIME_LIMIT = 600.0  # seconds
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """A finished transient. ``out`` is where its waveforms went, if anywhere."""
+    """A finished transient. ``out`` is where its waveforms went, if anywhere; ``notes`` tell what was left out."""
 
     trajectory: Trajectory
     seconds: float
     out: Path | None
+    notes: list[Note]
 
     def summary(self) -> dict:
         return {
@@ -34,57 +38,73 @@ class Simulation:
             "out": str(self.out) if self.out else None,
             "message": self.trajectory.message,
             "final": dict(zip(self.trajectory.names, self.trajectory.values[:, -1:].ravel().tolist(), strict=False)),
+            "notes": [note.as_dict() for note in self.notes],
         }
 
 
-def simulate(netlist: Netlist, transient: Transient | None = None) -> Trajectory:
-    """Run a netlist's own transient, or the one given, and read what it saves (all, where it saves nothing)."""
-    from spiceprop.engines.ngspice import Simulator
+def simulate(
+    netlist: Netlist, transient: Transient | None = None, simulator: IsolatedSimulator | None = None
+) -> Trajectory:
+    """Run a netlist's own transient, or the one given, and read what it saves (all, where it saves nothing).
 
+    Who runs many netlists gives a ``simulator`` of their own, whose process stays; otherwise one is started and ended.
+
+    Raises
+    ------
+    UserError: ngspice refuses the circuit, or the netlist makes none.
+    """
     transient = transient or transient_of(netlist)
     circuit = flatten(netlist)
-    saves = wanted_vectors(netlist, circuit)
-    simulator = Simulator.shared()
-    simulator.load(deck(netlist, transient, saves), saves, transient.t_stop)
-    return simulator.run()
+    saves, _ = wanted_vectors(netlist, circuit)
+    lines = deck(circuit, transient, saves)
+    if simulator is not None:
+        return simulator.simulate(lines, saves, transient.t_stop)
+    with IsolatedSimulator(TIME_LIMIT) as own:
+        return own.simulate(lines, saves, transient.t_stop)
 
 
-def wanted_vectors(netlist: Netlist, circuit: FlatCircuit) -> list[str]:
-    """What ``.save`` names; every node voltage and source current where it names ``all`` or nothing."""
-    nodes = dict.fromkeys(node for flat in circuit.elements for node in (*flat.nodes, *controlling_nodes(flat)))
+def wanted_vectors(netlist: Netlist, circuit: FlatCircuit) -> tuple[list[str], list[Note]]:
+    """What ``.save`` names, and a note for each name that this circuit does not have, which ngspice ignores too.
+
+    Where it names ``all`` or nothing that is there: every node voltage and every current of a branch.
+    """
+    nodes = dict.fromkeys(node for flat in circuit.elements for node in flat.nodes)
     known = [f"v({node})" for node in nodes if node != "0"]
-    known += [f"i({element.name})" for element in circuit.elements if element.element.name[0] in "veh"]
-    if not netlist.saves or "all" in netlist.saves:
-        return known
-    unknown = [name for name in netlist.saves if name not in known]
-    if unknown:
-        raise UserError(
-            f".save names '{unknown[0]}', which this circuit does not have; it has {' '.join(known[:12])}"
-            + (" ..." if len(known) > 12 else ""),
-            file=netlist.sources[0].file,
-        )
-    return list(dict.fromkeys(netlist.saves))
-
-
-def controlling_nodes(flat: FlatElement) -> tuple[str, ...]:
-    """Nodes that an element senses: F and H name a source where E and G name nodes."""
-    return flat.controls if flat.element.name[0] in "eg" else ()
+    known += [f"i({flat.name})" for flat in circuit.elements if has_branch(flat)]
+    there = set(known)
+    wanted = {name: span for name, span in netlist.saves.items() if name not in ("all", "allv", "alli")}
+    found = {name: name if name in there else f"v({name})" for name in wanted}
+    notes = [
+        Note(f".save names '{name}', which this circuit does not have", span)
+        for name, span in wanted.items()
+        if found[name] not in there
+    ]
+    chosen = list(dict.fromkeys(name for name in found.values() if name in there))
+    return (chosen if chosen and len(wanted) == len(netlist.saves) else known), notes
 
 
 def simulate_file(
-    path: Path, *, out: Path | None = None, raw: Path | None = None, plot: Path | None = None
+    path: Path,
+    *,
+    out: Path | None = None,
+    raw: Path | None = None,
+    plot: Path | None = None,
+    libraries: tuple[Path, ...] = (),
+    time_limit: float = TIME_LIMIT,
 ) -> Simulation:
     """Read, simulate, write what was asked for."""
-    netlist = read_netlist(path)
+    netlist = read_netlist(path, libraries)
     if plot and plot.suffix.lower() not in PICTURES:
         raise UserError(f"--plot writes {' '.join(PICTURES)}", file=str(plot))
+    notes = netlist.notes + options_of(netlist)[1] + wanted_vectors(netlist, flatten(netlist))[1]
     start = time.perf_counter()
-    trajectory = simulate(netlist)
+    with IsolatedSimulator(time_limit) as simulator:
+        trajectory = simulate(netlist, simulator=simulator)
     seconds = time.perf_counter() - start
     for target, write in ((out, write_hdf5), (raw, write_raw), (plot, write_plot)):
         if target:
             write(trajectory, target, path.name)
-    return Simulation(trajectory, seconds, out or raw or plot)
+    return Simulation(trajectory, seconds, out or raw or plot, notes)
 
 
 def unit_of(name: str) -> str:
@@ -150,8 +170,9 @@ def write_plot(trajectory: Trajectory, path: Path, title: str) -> None:
 def final_values(done: Simulation) -> str:
     """A table for people."""
     trajectory = done.trajectory
+    notes = "".join(f"note: {note}\n" for note in done.notes)
     if not trajectory.ok:
-        return f"{trajectory.status}: {trajectory.message}"
+        return f"{notes}{trajectory.status}: {trajectory.message}"
     table = Table(title=f"{len(trajectory.times)} points in {done.seconds:.3f} s, t = {trajectory.times[-1]:g} s")
     for head in ("quantity", "final value", "unit"):
         table.add_column(head, justify="right" if head == "final value" else "left")
@@ -159,4 +180,4 @@ def final_values(done: Simulation) -> str:
         table.add_row(name, f"{values[-1]:.9g}", unit_of(name))
     stream = io.StringIO()
     Console(file=stream, width=90).print(table)
-    return stream.getvalue().rstrip()
+    return notes + stream.getvalue().rstrip()

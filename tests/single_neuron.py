@@ -10,7 +10,7 @@ from spiceprop.adjoint.steps import ArrayStates, find_steps, pad_times
 from spiceprop.circuit import Cell
 from spiceprop.engines import Trajectory, Transient, deck
 from spiceprop.engines.ngspice import Simulator
-from spiceprop.netlist import Netlist
+from spiceprop.netlist import Netlist, flatten
 
 NETLISTS = Path(__file__).parents[1] / "netlists"
 SAVES = ["v(mem)", "v(xn.x1)", "v(xn.x2)"]
@@ -19,7 +19,7 @@ TIGHT = {"reltol": 1e-9, "vntol": 1e-12, "abstol": 1e-18, "chgtol": 1e-16, "trto
 
 def simulate(netlist: Netlist, transient: Transient) -> Trajectory:
     simulator = Simulator.shared()
-    simulator.load(deck(netlist, transient, SAVES), SAVES, transient.t_stop)
+    simulator.load(deck(flatten(netlist), transient, SAVES), SAVES, transient.t_stop)
     trajectory = simulator.run()
     assert trajectory.ok, trajectory.message
     return trajectory

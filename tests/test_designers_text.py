@@ -100,7 +100,7 @@ def test_supplies_reach_their_ports_in_whatever_order_they_are_given(tmp_path):
     [
         ("* l\n.subckt m p n x\n.ends\nr1 a 0 1\n", 4, "'r1 a 0 1' stands outside a .subckt"),
         ("* l\n.subckt m p n x\n.ends\n.tran 1u 1m\n", 4, "'.tran 1u 1m' stands outside a .subckt"),
-        ("* l\n.options reltol=1e-2\n.subckt m p n x\n.ends\n", 2, "'1e-2' stands outside a .subckt"),
+        ("* l\n.options reltol=1e-2\n.subckt m p n x\n.ends\n", 2, "'reltol=1e-2' stands outside a .subckt"),
     ],
 )
 def test_a_library_may_hold_definitions_only(library, line, said, tmp_path):

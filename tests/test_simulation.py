@@ -119,11 +119,13 @@ def test_saves_choose_the_quantities(divider):
     assert simulate_file(divider(".save all")).trajectory.names == ("v(in)", "v(out)", "i(v1)")
 
 
-def test_save_of_an_unknown_node_lists_what_there_is(divider):
-    path = divider(".save v(out) v(oot)")
-    with pytest.raises(UserError, match=r"\.save names 'v\(oot\)'.* it has v\(in\) v\(out\) i\(v1\)") as caught:
-        simulate_file(path)
-    assert caught.value.file == str(path)
+def test_save_of_an_unknown_node_is_left_out_with_a_note_that_has_its_line(divider):
+    path = divider(".save v(out)\n.save v(oot) @r1[i]")
+    done = simulate_file(path)
+    assert done.trajectory.names == ("v(out)",)
+    assert [(note["file"], note["line"]) for note in done.summary()["notes"]] == [(str(path), 8), (str(path), 8)]
+    assert "note: " in final_values(done)
+    assert ".save names 'v(oot)', which this circuit does not have" in final_values(done)
 
 
 def test_run_that_does_not_converge_ends_as_a_status_and_keeps_its_points(tmp_path):

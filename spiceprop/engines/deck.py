@@ -8,7 +8,7 @@ stay as long as with ngspice's own defaults: the adjoint needs a tight Newton, n
 import math
 from dataclasses import dataclass, field
 
-from spiceprop.netlist import Netlist, Note, evaluate, flatten, print_circuit
+from spiceprop.netlist import FlatCircuit, Netlist, Note, evaluate, print_circuit
 from spiceprop.netlist.numbers import format_number
 from spiceprop.netlist.scope import Scope
 
@@ -116,10 +116,9 @@ def options_of(netlist: Netlist) -> tuple[dict[str, float | None], list[Note]]:
     return found, notes
 
 
-def deck(netlist: Netlist, transient: Transient, saves: list[str]) -> list[str]:
+def deck(circuit: FlatCircuit, transient: Transient, saves: list[str]) -> list[str]:
     """The lines that ngspice gets: nothing of the user's text but names and numbers."""
-    body = print_circuit(flatten(netlist))
-    return ["* spiceprop", *body, *transient.lines(), *save_lines(saves), ".end"]
+    return ["* spiceprop", *print_circuit(circuit), *transient.lines(), *save_lines(saves), ".end"]
 
 
 def save_lines(saves: list[str]) -> list[str]:

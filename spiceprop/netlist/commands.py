@@ -11,7 +11,6 @@ from spiceprop.netlist.tree import Body, Function, Netlist, Note, Option, Subcir
 from spiceprop.netlist.words import StatementWords
 
 _FUNCTION = re.compile(r"\s*[a-z_]\w*\s*\([^()=]*\)\s*=", re.IGNORECASE)
-_FROM_CONTROL = re.compile(r"\s*tran\s+", re.IGNORECASE)
 
 ANALYSES = frozenset([".ac", ".dc", ".disto", ".four", ".fft", ".noise", ".op", ".pss", ".pz", ".sens", ".sp", ".tf"])
 NOT_NEEDED = frozenset(
@@ -124,13 +123,14 @@ def transient_of_control(lines: list[LogicalLine], netlist: Netlist) -> Transien
 
 def save(words: StatementWords, body: Body, netlist: Netlist, *_) -> None:
     while not words.done():
+        start = words.position
         name = words.word("v(node), i(source) or all")
         if words.take("("):
-            inside = [words.checked_node(words.word("a name")) for _ in range(1)]
+            inside = []
             while not words.take(")"):
-                inside.append(words.node())
+                inside.append(words.word("a name"))
             name = f"{name}({','.join(inside)})"
-        netlist.saves.append(name)
+        netlist.saves[name] = words.line.span(start, words.position)
 
 
 def global_nodes(words: StatementWords, body: Body, netlist: Netlist, *_) -> None:

@@ -257,6 +257,12 @@ class Note:
     message: str
     span: Span
 
+    def __str__(self) -> str:
+        return f"{self.span.file}:{self.span.line}: {self.message}"
+
+    def as_dict(self) -> dict:
+        return {"file": self.span.file, "line": self.span.line, "message": self.message}
+
 
 @dataclass(slots=True)
 class Netlist:
@@ -267,7 +273,7 @@ class Netlist:
     includes: list[Include] = field(default_factory=list)
     transient: Transient | None = None
     options: dict[str, Option] = field(default_factory=dict)
-    saves: list[str] = field(default_factory=list)
+    saves: dict[str, Span] = field(default_factory=dict)
     global_nodes: set[str] = field(default_factory=set)
     notes: list[Note] = field(default_factory=list)
 

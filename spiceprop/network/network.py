@@ -14,7 +14,7 @@ import numpy as np
 from spiceprop.circuit import Cell
 from spiceprop.engines import Trajectory, Transient, deck
 from spiceprop.engines.ladder import fallback_decks
-from spiceprop.netlist import Netlist, read_netlist
+from spiceprop.netlist import Netlist, flatten, read_netlist
 from spiceprop.network.crossbar import Crossbar
 from spiceprop.network.text import (
     NeuronSource,
@@ -103,7 +103,7 @@ class Network:
         blank = Sample(np.zeros(self.layers[0]), "none")
         saves = tuple(self.saves())
         crossbars = self.simulated_crossbars()
-        lines = deck(self.read(blank), self.transient, list(saves))
+        lines = deck(flatten(self.read(blank)), self.transient, list(saves))
         return Program(
             deck=lines,
             fallbacks=fallback_decks(lines, self.transient),

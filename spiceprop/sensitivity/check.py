@@ -75,9 +75,10 @@ def grad_file(
     tolerance: float | None,
     time_limit: float,
     progress: ProgressBar | None,
+    libraries: Sequence[Path] = (),
 ) -> Checked:
     """The gradient of a netlist file, checked where there is a tolerance."""
-    netlist, parsed = read_netlist(path), Loss(loss)
+    netlist, parsed = read_netlist(path, tuple(libraries)), Loss(loss)
     with IsolatedSimulator(time_limit) as simulator:
         problem = Problem(netlist, parsed, wrt, simulator)
         if tolerance is None:

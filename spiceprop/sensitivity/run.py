@@ -14,9 +14,8 @@ from spiceprop.adjoint.whole_steps import WholeRun, find_whole_steps
 from spiceprop.circuit.stamps import Environment
 from spiceprop.circuit.whole import WholeCircuit
 from spiceprop.cluster.isolated import IsolatedSimulator
-from spiceprop.engines import TRAINING_OPTIONS, Trajectory, Transient, transient_of
-from spiceprop.engines.deck import save_lines
-from spiceprop.netlist import FlatCircuit, Netlist, print_circuit
+from spiceprop.engines import TRAINING_OPTIONS, Trajectory, Transient, deck, transient_of
+from spiceprop.netlist import FlatCircuit, Netlist
 
 KEPT = frozenset({"temp", "tnom", "gmin", "maxord", "itl1", "itl2", "itl4", "itl5", "gminsteps", "srcsteps"})
 REFERENCE_OPTIONS = {"reltol": 1e-9, "vntol": 1e-12, "abstol": 1e-18, "chgtol": 1e-16, "trtol": 1e12}
@@ -54,12 +53,9 @@ class Analysis:
         temperatures = {name: options[name] for name in ("temp", "tnom") if name in options}
         return Environment(**temperatures, t_step=self.transient.t_step, t_stop=self.transient.t_stop, version=version)
 
-    def deck(self, circuit: FlatCircuit, saves: list[str]) -> list[str]:
-        return ["* spiceprop", *print_circuit(circuit), *self.transient.lines(), *save_lines(saves), ".end"]
-
 
 def simulate(simulator: IsolatedSimulator, circuit: FlatCircuit, analysis: Analysis, saves: list[str]) -> Trajectory:
-    return simulator.simulate(analysis.deck(circuit, saves), saves, analysis.transient.t_stop)
+    return simulator.simulate(deck(circuit, analysis.transient, saves), saves, analysis.transient.t_stop)
 
 
 def steps_of(circuit: WholeCircuit, analysis: Analysis, trajectory: Trajectory) -> WholeRun:

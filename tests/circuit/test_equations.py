@@ -8,7 +8,7 @@ from spiceprop.circuit import Cell
 from spiceprop.engines import Transient, deck
 from spiceprop.engines.ngspice import Simulator
 from spiceprop.errors import UserError
-from spiceprop.netlist import read_text
+from spiceprop.netlist import flatten, read_text
 
 T_STOP = 2e-3
 OPTIONS = {"reltol": 1e-10, "vntol": 1e-13, "abstol": 1e-19, "chgtol": 1e-18, "trtol": 1e12, "maxord": 1}
@@ -62,7 +62,7 @@ def trajectory(text: str):
             saves.append(f"i({inner[0]}.xn.{inner})" if inner[1] != "." else f"i({inner[:2]}xn.{inner[2:]})")
     simulator = Simulator.shared()
     transient = Transient(10e-6, T_STOP, 0.0, 10e-6, True, OPTIONS)
-    simulator.load(deck(netlist, transient, saves), saves, T_STOP)
+    simulator.load(deck(flatten(netlist), transient, saves), saves, T_STOP)
     run = simulator.run()
     assert run.ok, run.message
     times = np.concatenate([[0.0], run.times])

@@ -10,7 +10,7 @@ import pytest
 
 from spiceprop.engines import deck, transient_of
 from spiceprop.engines.ngspice import Simulator
-from spiceprop.netlist import read_netlist
+from spiceprop.netlist import flatten, read_netlist
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,7 +80,7 @@ def test_the_library_gives_the_transient_of_the_file(name, saves, tmp_path, ngsp
     netlist = read_netlist(path)
     transient = transient_of(netlist)
     simulator = Simulator.shared()
-    simulator.load(deck(netlist, transient, saves), saves, transient.t_stop)
+    simulator.load(deck(flatten(netlist), transient, saves), saves, transient.t_stop)
     trajectory = simulator.run()
     assert trajectory.ok, trajectory.message
     truth = plain_ngspice(path, saves, transient.longest_step, ngspice)
