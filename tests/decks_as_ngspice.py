@@ -17,8 +17,9 @@ from spiceprop.engines import Trajectory
 
 DECKS = Path(__file__).parent / "decks"
 
-# What ngspice adds: states of devices, nodes of expanded behavioural elements, ammeters of .probe alli, .savecurrents.
-NGSPICES_OWN = re.compile(r"#|_int[12]\)|probe_int_|@")
+# What ngspice adds: states of devices, nodes of expanded behavioural elements, ammeters of .probe alli and of i(L1) or
+# i(R1) in a B source, device quantities.
+NGSPICES_OWN = re.compile(r"#|_int[12]\)|probe_int_|_vmeas_|i\(v_[lrcgid]\d|@")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from decks_as_ngspice import DECKS, deck_names, difference, expected_names, refusal_of, run_in_ngspice
 
+from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.errors import UserError
 from spiceprop.netlist import read_netlist
 from spiceprop.simulation import simulate
@@ -17,6 +18,13 @@ SIMULATED, REFUSED = deck_names(refused=False), deck_names(refused=True)
 # Both take the same steps with the same numbers: what is left is the last digit of a printed value, amplified by an
 # oscillator.
 TOLERANCE = 1e-8
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    """One ngspice for all decks: each must leave nothing behind that changes another."""
+    with IsolatedSimulator() as resident:
+        yield resident
 
 
 @pytest.fixture
@@ -30,10 +38,10 @@ def test_there_are_decks_enough():
 
 
 @pytest.mark.parametrize("name", SIMULATED)
-def test_a_deck_simulates_as_in_plain_ngspice(name, decks):
+def test_a_deck_simulates_as_in_plain_ngspice(name, decks, simulator):
     path = decks / f"{name}.cir"
     before = sorted(decks.rglob("*"))
-    trajectory = simulate(read_netlist(path))
+    trajectory = simulate(read_netlist(path), simulator=simulator)
     assert trajectory.ok, trajectory.message
     assert sorted(decks.rglob("*")) == before, "a command was executed"
     plain = run_in_ngspice(path)
@@ -45,12 +53,12 @@ def test_a_deck_simulates_as_in_plain_ngspice(name, decks):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_deck_is_refused_by_name(name, tmp_path, monkeypatch):
+def test_a_deck_is_refused_by_name(name, tmp_path, monkeypatch, simulator):
     monkeypatch.chdir(tmp_path)
     path = DECKS / f"{name}.cir"
     expected = refusal_of(path)
     with pytest.raises(UserError) as caught:
-        simulate(read_netlist(path))
+        simulate(read_netlist(path), simulator=simulator)
     error = caught.value
     assert expected.word.lower() in error.message.lower()
     assert Path(error.file).resolve() == expected.file.resolve()
