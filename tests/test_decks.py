@@ -17,7 +17,7 @@ SIMULATED, REFUSED = deck_names(refused=False), deck_names(refused=True)
 
 # Both take the same steps with the same numbers: what is left is the last digit of a printed value, amplified by an
 # oscillator.
-TOLERANCE = 1e-8
+TOLERANCE = 1e-9
 
 
 @pytest.fixture(scope="module")
