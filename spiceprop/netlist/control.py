@@ -6,12 +6,11 @@ ngspice runs what stands in such a section, in included files too, and with it a
 that touches files or the system, loads native code or changes the circuit is refused by name, because without
 it the netlist would not be what its author simulates. So is a command that is not known.
 
-A line may hold several commands (``;``), send its output to a file (``>``) and ask the shell (backquotes). A comment
-that begins with ``*#`` is a command too (ngspice manual, "Special comments").
+A line may send its output to a file (``>``) and ask the shell (backquotes). A comment that begins with ``*#`` is a
+command too.
 """
 
 import re
-from collections.abc import Iterator
 
 from spiceprop.netlist.source import LogicalLine
 
@@ -82,9 +81,9 @@ _COMMAND = re.compile(r"\s*([^\s=(]*)")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 
 
-def commands(text: str) -> Iterator[str]:
-    """The commands of a line, what stands in quotes blanked out."""
-    yield from _QUOTED.sub(lambda found: " " * len(found.group()), text).split(";")
+def words_of(text: str) -> list[str]:
+    """The words of a line, without what stands in quotes."""
+    return _QUOTED.sub("", text).split()
 
 
 def check_command_line(line: LogicalLine, text: str) -> None:
@@ -96,10 +95,8 @@ def check_command_line(line: LogicalLine, text: str) -> None:
     """
     if "`" in text:
         raise line.error("a .control section with backquotes runs programs of the system: remove them")
-    for command in commands(text):
-        words = command.split()
-        if not words or words[0].startswith(("*", "#", "$")):
-            continue
+    words = words_of(text)
+    if words and not words[0].startswith(("*", "#", "$")):
         _check_command(line, words)
 
 
@@ -126,7 +123,6 @@ def _objection_to_setting(words: list[str]) -> str | None:
 
 def check_special_comment(line: LogicalLine) -> None:
     """Refuse ``*# command`` where the command is one that is refused; any other ``*#`` line is a comment."""
-    for command in commands(line.text[2:]):
-        words = command.split()
-        if words and words[0].lower() in REFUSED:
-            _check_command(line, words)
+    words = words_of(line.text[2:])
+    if words and words[0].lower() in REFUSED:
+        _check_command(line, words)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""D, Q, M, J, Z, S, W and T statements and ``.model``: what ngspice simulates with equations of its own.
+"""D, Q, M, J, Z, S, W, T, O and U statements and ``.model``: what ngspice simulates with equations of its own.
 
 Such an element is taken apart as far as its names need it (nodes, model, numbers and flags) and printed again for
 ngspice; it has no gradient.
@@ -21,6 +21,7 @@ _SHAPES = {
     "w": (2, 2, True, True),
     "t": (4, 4, False, False),
     "o": (4, 4, False, True),
+    "u": (3, 3, False, True),
 }
 DEVICES = frozenset(_SHAPES)
 FLAGS = frozenset({"off", "on", "thermal"})

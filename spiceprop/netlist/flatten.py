@@ -10,6 +10,7 @@ from dataclasses import replace
 from spiceprop.netlist.evaluate import evaluate
 from spiceprop.netlist.expression import Name, walk
 from spiceprop.netlist.flat import FlatCircuit, FlatElement, FlatModel, element_name, rename_node
+from spiceprop.netlist.names import is_ground
 from spiceprop.netlist.references import check_references
 from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import (
@@ -183,6 +184,12 @@ def _check_instance(instance: Instance, subcircuit: Subcircuit) -> None:
             f"{instance.name} has {len(nodes)} nodes, but .subckt {subcircuit.name} has {len(ports)} "
             f"({' '.join(ports)})"
         )
+    for port, node in zip(ports, nodes, strict=True):
+        if is_ground(port) and node != "0":
+            raise instance.span.error(
+                f"port '{port}' of .subckt {subcircuit.name} is ground inside, whatever it is connected to: "
+                f"'{node}' would stay unconnected. Give the port another name"
+            )
     known = subcircuit.defaults | subcircuit.body.parameters
     unknown = [name for name in instance.parameters if name not in known and name != "m"]
     if unknown:

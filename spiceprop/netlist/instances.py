@@ -21,8 +21,8 @@ def read_subcircuit(words: StatementWords) -> Subcircuit:
     name = words.word("the subcircuit's name")
     ports = _names(words, "a port")
     for index, port in enumerate(ports):
-        if port in ports[:index] or is_ground(port):
-            raise words.error(f"port '{port}' of .subckt {name} is ground or named twice: give it another name")
+        if port in ports[:index]:
+            raise words.error(f"port '{port}' of .subckt {name} is named twice: give it another name")
         words.checked_node(port)
     return Subcircuit(name, tuple(ports), words.assignments(), Body(), words.whole())
 

@@ -4,7 +4,7 @@
 A file is cut into logical lines (`source`), a logical line into words (`words`), and the first word decides
 what reads the rest: one of the functions of `ELEMENTS`, or one of `commands`. Expressions are read by
 `ExpressionReader` from the same characters, so every value keeps its place in the text. When all is read, the calls of
-``.func`` are replaced (`functions`).
+``.func`` are replaced (`functions`), and sources that measure currents put in (`meters`).
 """
 
 from pathlib import Path
@@ -17,6 +17,7 @@ from spiceprop.netlist.devices import DEVICES, read_device
 from spiceprop.netlist.files import Files, section_of
 from spiceprop.netlist.functions import expand_functions
 from spiceprop.netlist.instances import read_instance, read_subcircuit
+from spiceprop.netlist.meters import insert_meters
 from spiceprop.netlist.passives import read_coupling, read_passive
 from spiceprop.netlist.source import LogicalLine, Source, logical_lines
 from spiceprop.netlist.sources import read_behavioural, read_controlled, read_independent
@@ -64,6 +65,7 @@ class Reader:
             if self.netlist.transient is None and self.control_transients:
                 self.netlist.transient = transient_of_control(self.control_transients, self.netlist)
             expand_functions(self.netlist)
+            insert_meters(self.netlist.body)
         except UserError as error:
             self.report(error)
         return self.netlist
@@ -131,8 +133,8 @@ class Reader:
         read = ELEMENTS.get(name[0])
         if read is None:
             raise line.error(
-                f"element '{name}' is not supported: R C L K V I E F G H B D Q M J Z S W T O and X are; anything else "
-                "as a B source"
+                f"element '{name}' is not supported: R C L K V I E F G H B D Q M J Z S W T O U and X are; "
+                "anything else as a B source"
             )
         for element in read(name, words):
             if element.name in self.names[-1]:

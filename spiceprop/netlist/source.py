@@ -137,10 +137,10 @@ def strip_comment(line: str) -> str:
 
 
 def logical_lines(source: Source, *, title: bool) -> list[LogicalLine]:
-    """Statements of the source; with ``title`` the first line is the circuit's title and is skipped.
+    """Statements of the source; with ``title`` the first line is the circuit's title.
 
-    Between ``.control`` and ``.endc`` another language is spoken: there each line stands alone, with its ``;`` and
-    ``$``. A comment that begins with ``*#`` is a line of its own too, because ngspice would execute it.
+    Between ``.control`` and ``.endc`` another language is spoken: there each line stands alone, and ``$`` is a
+    variable. A comment that begins with ``*#`` is a line of its own too, because ngspice would execute it.
     """
     lines, texts, pieces, length, offset, control = [], [], [], 0, 0, False
 
@@ -151,18 +151,20 @@ def logical_lines(source: Source, *, title: bool) -> list[LogicalLine]:
         texts, pieces, length = [], [], 0
 
     for number, physical in enumerate(physical_lines(source.text)):
-        body = physical.rstrip("\r\n") if control else strip_comment(physical)
+        body = physical.rstrip("\r\n").partition(";")[0] if control else strip_comment(physical)
         lead = len(body) - len(body.lstrip())
         start, content = offset + lead, body.strip()
         offset += len(physical)
-        if (number == 0 and title) or not content:
+        if number == 0 and title:
+            _check_title(source, content)
+        if not content or (number == 0 and title and not content.startswith(".")):
             continue
         control = content.lower() == ".control" or (control and content.lower() != ".endc")
         if control or content.startswith("*#"):
             close()
             lines.append(LogicalLine(source, content, ((0, start),)))
             continue
-        if content.startswith("*"):
+        if content.startswith(("*", "#", "$")) or content.lower().startswith(".title"):
             continue
         if content.startswith("+"):
             if not texts:
@@ -175,6 +177,15 @@ def logical_lines(source: Source, *, title: bool) -> list[LogicalLine]:
         length += len(content) + 1
     close()
     return lines
+
+
+def _check_title(source: Source, content: str) -> None:
+    """ngspice reads an ``.include`` or ``.lib`` on the first line and refuses other commands there."""
+    word = content.split(None, 1)[0].lower() if content else ""
+    if word.startswith(".") and word not in (".include", ".inc", ".lib", ".title"):
+        raise source_error(
+            source, 0, f"the first line is the title, and '{word}' cannot stand there: put a title above"
+        )
 
 
 def source_error(source: Source, offset: int, message: str) -> UserError:

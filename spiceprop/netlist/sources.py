@@ -7,6 +7,7 @@ source that makes the value at a node of its own, and the E or G with a gain of 
 
 from spiceprop.netlist.expression import Number
 from spiceprop.netlist.tree import (
+    WAVEFORM_WORDS,
     WAVEFORMS,
     BehaviouralSource,
     ControlledSource,
@@ -27,7 +28,7 @@ def read_independent(name: str, words: StatementWords) -> list[Element]:
     nodes, dc, waveform, modifiers = words.nodes(2), None, None, {}
     while not words.done():
         word = words.peek()
-        if word in WAVEFORMS and waveform is None:
+        if word in WAVEFORM_WORDS and waveform is None:
             waveform = read_waveform(words)
         elif word in _RANDOM:
             raise words.error(f"{word.upper()} is not supported: a run would not repeat, or is driven from outside")
@@ -39,7 +40,7 @@ def read_independent(name: str, words: StatementWords) -> list[Element]:
         elif word == "dc" and dc is None:
             words.word("")
             words.take("=")
-            ends = words.done() or words.peek() in WAVEFORMS or words.peek() in _ELSEWHERE
+            ends = words.done() or words.peek() in WAVEFORM_WORDS or words.peek() in _ELSEWHERE
             dc = None if ends else words.named_value("a DC value")
         elif words.key() == "m" and name[0] == "i":
             words.skip_key()
@@ -55,7 +56,7 @@ def read_independent(name: str, words: StatementWords) -> list[Element]:
 
 def read_waveform(words: StatementWords) -> Waveform:
     start = words.position
-    kind = words.word("a waveform")
+    kind = WAVEFORM_WORDS[words.word("a waveform")]
     bracket, arguments, options = words.take("("), [], {}
     while not words.done() and words.peek() not in (")", "dc", *_ELSEWHERE):
         if kind == "pwl" and words.key():

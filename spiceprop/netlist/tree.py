@@ -51,6 +51,7 @@ WAVEFORMS: dict[str, tuple[str, ...]] = {
     "am": ("va", "vo", "mf", "fc", "td", "phases"),
     "pwl": (),
 }
+WAVEFORM_WORDS = {kind: kind for kind in WAVEFORMS} | {"sine": "sin"}
 """Arguments of the waveforms in ngspice's order (manual, "Independent sources"); PWL has pairs without end."""
 
 

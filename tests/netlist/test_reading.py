@@ -94,7 +94,7 @@ def test_a_letter_inside_utf8_does_not_end_a_line():
 
 
 MISTAKES = {
-    "unknown element": ("n1 a 0 dio", 2, "'n1' is not supported: R C L K V I E F G H B D Q M J Z S W T O and X are"),
+    "unknown element": ("n1 a 0 dio", 2, "'n1' is not supported: R C L K V I E F G H B D Q M J Z S W T O U and X are"),
     "unknown command": ("r1 a 0 1\n.step param x 1 2 1", 3, r"'\.step' is not supported; allowed are"),
     "missing value": ("r1 a 0", 2, "expected a value"),
     "missing node": ("r1", 2, "expected a node"),
@@ -103,7 +103,7 @@ MISTAKES = {
     "two elements of one name": ("r1 a 0 1\nc1 a 0 1\nR1 b 0 1", 4, "already an element 'r1'"),
     "two subcircuits of one name": (".subckt s a\n.ends\n.subckt S a\n.ends", 4, "already a subcircuit 's'"),
     "two ports of one name": (".subckt s a a\n.ends", 2, "port 'a'"),
-    "a port called ground": (".subckt s a gnd\n.ends", 2, "port 'gnd'"),
+    "a port called ground": (".subckt s a gnd\nr1 a 0 1\n.ends\nx1 a b s", 5, "port 'gnd' of .subckt s is ground"),
     "unclosed subcircuit": ("r1 a 0 1\n.subckt s a\nr1 a 0 1", 3, "no .ends"),
     "closed twice": (".subckt s a\n.ends\n.ends", 4, "without a .subckt"),
     "closed by another name": (".subckt s a\n.ends t", 3, "names must agree"),
