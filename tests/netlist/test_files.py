@@ -67,7 +67,7 @@ def test_a_section_of_a_library_is_read_and_the_others_are_not(folder):
         ".lib common\nr2 a 0 3\n.endl\n"
     )
     (folder / "n.cir").write_text('* t\n.lib "corners.lib" ss\n')
-    assert print_circuit(flatten(read_netlist(folder / "n.cir"))) == ["r1 a 0 2.0", "r2 a 0 3.0"]
+    assert print_circuit(flatten(read_netlist(folder / "n.cir"))) == ["r1 a 0 2", "r2 a 0 3"]
     message = refusal(folder / "n.cir", ".lib corners.lib ff")
     assert "n.cir:2: there is no section 'ff' in the library; it has tt ss common" in message
     assert "names no section" in refusal(folder / "n.cir", ".lib corners.lib")
