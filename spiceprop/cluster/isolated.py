@@ -7,6 +7,7 @@ from multiprocessing.connection import Connection
 from spiceprop.cluster.child import requests
 from spiceprop.cluster.process import START_SECONDS, Fault, Process
 from spiceprop.engines import Trajectory
+from spiceprop.errors import UserError
 
 
 class IsolatedSimulator:
@@ -23,8 +24,17 @@ class IsolatedSimulator:
 
     @property
     def version(self) -> int:
-        """Of ngspice, for example 39."""
-        self._start()
+        """Of ngspice, for example 39.
+
+        Raises
+        ------
+        UserError: it cannot be started.
+        """
+        try:
+            self._start()
+        except Fault as fault:
+            self._process = None
+            raise UserError(f"ngspice cannot be started: {fault.message}") from fault
         return self._version
 
     def __enter__(self) -> "IsolatedSimulator":
