@@ -13,7 +13,8 @@ point, where charge currents are 0 (capacitors open, inductors short) and the ro
 
     F_0' lambda_0 = -dL/dx_0 + Q_0' mu_1,     dL/d ic = -lambda_0 of that row,
 
-so parameters act through the operating point as well. The time points are held fixed, as in `batched`.
+so parameters act through the operating point as well. The time points are held fixed, as in `batched`; what it makes
+to move them is in `by_time`, see `moving_edges`.
 
 One sweep gives the derivatives by every number of every element, for several losses at once.
 """
@@ -90,10 +91,12 @@ class WholeAdjoint:
     ----------
     by_place: of each number of the netlist that acts, by `place_key`: its place and (losses,).
     by_initial_node: of the ``.ic`` of each node through the operating point, (losses,).
+    by_time: by the time of each point, the solution following; without what the loss itself sees of it.
     """
 
     by_place: dict[PlaceKey, tuple[Place, np.ndarray]]
     by_initial_node: dict[str, np.ndarray]
+    by_time: np.ndarray
 
     def at(self, value: Value, scope: Scope) -> np.ndarray | float:
         """Derivatives by the number at one place; 0 where it does not act."""
@@ -114,7 +117,7 @@ def whole_adjoint(run: WholeRun, by_state: np.ndarray) -> WholeAdjoint:
     sweep = Sweep(run, by_state)
     for block in reversed(list(_blocks(run, sweep.matrices))):
         sweep.block(block)
-    return WholeAdjoint(sweep.by_place, sweep.by_initial_node)
+    return WholeAdjoint(sweep.by_place, sweep.by_initial_node, sweep.by_time)
 
 
 def _blocks(run: WholeRun, matrices: Matrices) -> list[slice]:
@@ -133,6 +136,7 @@ class Sweep:
         self.mu, self.s = np.zeros((2, self.incidence_transposed.shape[0], self.losses))
         self.by_place: dict[PlaceKey, tuple[Place, np.ndarray]] = {}
         self.by_initial_node: dict[str, np.ndarray] = {}
+        self.by_time = np.zeros((self.losses, len(run.times)))
 
     def block(self, points: slice) -> None:
         run, size = self.run, self.circuit.size
@@ -141,6 +145,7 @@ class Sweep:
         if first:
             r = np.concatenate([[np.inf], r[1:]])
         jacobians, slopes = self.matrices.entries(x, times, r)
+        per_second = self.charge_rates(points)
         multipliers = np.zeros((self.losses, size + 1, len(times)))
         weights = np.zeros((self.losses, len(self.mu), len(times)))
         for n in reversed(range(len(times))):
@@ -154,9 +159,21 @@ class Sweep:
             solution = self.solve(jacobians[:, n], right)
             mu = (self.incidence_transposed @ solution - self.s) / r[n]
             multipliers[:, :-1, n], weights[:, :, n] = solution.T, (mu - self.mu).T
+            by_step = -(per_second[:, n] @ mu)
+            self.by_time[:, points.start + n] += by_step
+            self.by_time[:, points.start + n - 1] -= by_step
             self.mu = mu
             self.s = run.h[points.start + n] * (1 - run.theta[points.start + n]) * mu
-        self.collect(x, times, multipliers, weights, first)
+        self.collect(x, times, multipliers, weights, points.start)
+
+    def charge_rates(self, points: slice) -> np.ndarray:
+        """(q_n - q_(n-1)) / h_n, (charges, points): what a longer step adds to the charges."""
+        run, from_ = self.run, max(points.start - 1, 0)
+        q = self.circuit.charges(run.x[:, from_ : points.stop], run.times[from_ : points.stop])
+        if from_ == 0 and run.uic:
+            q[:, 0] = self.circuit.initial_charges
+        rates = np.diff(q, axis=1) / run.h[from_ + 1 : points.stop]
+        return rates if points.start else np.hstack([np.zeros((len(q), 1)), rates])
 
     def solve(self, entries: np.ndarray, right: np.ndarray) -> np.ndarray:
         """The transposed system."""
@@ -181,34 +198,40 @@ class Sweep:
         return solution
 
     def collect(
-        self, x: np.ndarray, times: np.ndarray, multipliers: np.ndarray, weights: np.ndarray, first: bool
+        self, x: np.ndarray, times: np.ndarray, multipliers: np.ndarray, weights: np.ndarray, first_point: int
     ) -> None:
-        """Add lambda' f_p + w' q_p of these points."""
-        padded, offset, start = self.circuit.padded(x), 0, int(first and self.run.uic)
+        """Add lambda' f_p + w' q_p of these points; with ``uic`` x_0 is no solution and q_p that of the ``ic``."""
+        padded, offset, start = self.circuit.padded(x), 0, int(first_point == 0 and self.run.uic)
         for group in self.circuit.groups:
             template, count = group.template, len(group.bound)
             places, function = template.row_sensitivities
             for (row, role), slope in zip(places, group.evaluate(function, padded, times), strict=True):
-                parts = multipliers[:, group.unknowns[template.row_places[row]]] * slope
-                self.add(group, role, parts, times)
+                parts = multipliers[:, group.unknowns[template.row_places[row]], start:] * slope[:, start:]
+                self.add(group, role, parts, slice(first_point + start, first_point + len(times)))
+            places, function = template.row_rates
+            for (row, _), slope in zip(places, group.evaluate(function, padded, times), strict=True):
+                parts = multipliers[:, group.unknowns[template.row_places[row]], start:] * slope[:, start:]
+                self.by_time[:, first_point + start : first_point + len(times)] += parts.sum(axis=1)
             places, function = template.charge_sensitivities
             values = group.evaluate(function, padded, times)
             for (charge, role), slope in zip(places, values, strict=True):
                 part = slice(offset + charge * count, offset + (charge + 1) * count)
-                self.add(group, role, weights[:, part, start:] * slope[:, start:], times)
+                self.add(group, role, weights[:, part, start:] * slope[:, start:])
             if start:
                 places, function = template.initial_sensitivities
                 values = group.evaluate(function, padded[:, :1], times[:1])
                 for (charge, role), slope in zip(places, values, strict=True):
                     part = slice(offset + charge * count, offset + (charge + 1) * count)
-                    self.add(group, role, weights[:, part, :1] * slope, times)
+                    self.add(group, role, weights[:, part, :1] * slope)
             offset += count * len(template.stamp.charges)
 
-    def add(self, group: Group, role: int, parts: np.ndarray, times: np.ndarray) -> None:
+    def add(self, group: Group, role: int, parts: np.ndarray, points: slice | None = None) -> None:
         """``parts``: (losses, instances, points) of the derivative by a role of the group's elements."""
         name = group.roles[role]
         if name == WAVE:
+            times = self.run.times[points]
             for instance, wave in enumerate(group.waves):
+                self.by_time[:, points] += parts[:, instance] * wave.rate(times)
                 for argument, slope in wave.slopes(times).items():
                     self._add(wave.places[argument], parts[:, instance] @ slope)
             return

@@ -27,8 +27,6 @@ from spiceprop.netlist.tree import (
 )
 
 Place = tuple[Value, Scope]
-IGNORED = frozenset({"ac", "acmag", "acphase", "distof1", "distof2"})
-"""Modifiers of sources that a transient does not see."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,9 +96,8 @@ class Binder:
         raise TypeError(element)
 
     def _places(self, flat: FlatElement, values: dict[str, Value | None]) -> dict[str, Place]:
-        """Places of the values, of the modifiers that act, and of the ``m`` of the instances around."""
-        values = values | {role: value for role, value in flat.element.modifiers.items() if role not in IGNORED}
-        places = {role: (value, flat.scope) for role, value in values.items()}
+        """Places of the values, of the modifiers, and of the ``m`` of the instance around."""
+        places = {role: (value, flat.scope) for role, value in (values | flat.element.modifiers).items()}
         return places | {f"m.{level}": place for level, place in enumerate(flat.multipliers)}
 
     def _passive(self, flat: FlatElement, nodes: tuple[str, ...], branch: str) -> Bound:
@@ -117,14 +114,11 @@ class Binder:
 
     def _coupling(self, flat: FlatElement) -> Bound:
         places = {"": (flat.element.value, flat.scope)}
-        names = [element_name(name, flat.prefix) for name in flat.element.inductors]
-        for side, name in enumerate(names, start=1):
-            if name not in self.by_name:
-                raise flat.element.span.error(f"{flat.element.name} couples '{name}', which is no inductor here")
+        for side, name in enumerate(flat.controls, start=1):
             inductor = self.bind(self.by_name[name])
             places |= {f"{side}:{role}": place for role, place in inductor.places.items()}
         stamp = stamps.coupling(tuple(places), self.environment)
-        return Bound(flat, stamp, tuple(f"i({name})" for name in names), places)
+        return Bound(flat, stamp, tuple(f"i({name})" for name in flat.controls), places)
 
     def _behavioural(self, flat: FlatElement, nodes: tuple[str, ...], branch: str) -> Bound:
         """Instances of one line share a stamp where they sense different unknowns in the same pattern."""
@@ -139,7 +133,7 @@ class Binder:
             parameters = {f"param:{name}": parameter_symbol(name) for name in local.names}
             values = stamps.symbols_of(tuple(places)) | parameters
             unknowns = tuple(local.sensed[name] for name in order)
-            stamp = stamps.behavioural(unknowns, values, element.quantity, expression, self.environment.temp)
+            stamp = stamps.behavioural(unknowns, values, element.quantity, expression)
             parameters = {f"param:{name}": Value(tree, tree.span) for name, tree in local.names.items()}
             self._expressions[key] = stamp, parameters
         stamp, parameters = self._expressions[key]

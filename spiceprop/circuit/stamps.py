@@ -12,8 +12,7 @@ equation of a branch is the row of its current. An element adds
 
 Values carry the modifiers of ngspice 39 and 46 (measured): R (1 + tc1 dT + tc2 dT^2) scale / m, C the same but
 times m, L like R; dT is the element's ``temp``, or the circuit's plus ``dtemp``, less ``tnom``. The coupling of
-two inductors takes k sqrt(L1 L2) without their m. m multiplies the values of I, G, F and B (V-type too); B counts
-dT from 27 C whatever ``tnom`` says, and ``reciproctc=1`` divides by the factor. With ``uic`` a capacitor
+two inductors takes k sqrt(L1 L2) without their m. m multiplies the values of I, G, F and B. With ``uic`` a capacitor
 without ``ic=`` starts at the ``.ic`` of its nodes, where a node without one counts as 0 whatever holds it.
 """
 
@@ -81,12 +80,10 @@ def multiplier(values: dict[str, sp.Symbol]) -> sp.Expr:
 
 def scaled(values: dict[str, sp.Symbol], environment: Environment) -> sp.Expr:
     """The nominal value with its temperature coefficients and ``scale``, without ``m``."""
-    return values[""] * values.get("scale", 1) * temperature_factor(values, environment.temp, environment.tnom)
-
-
-def temperature_factor(values: dict[str, sp.Symbol], temp: float, tnom: float) -> sp.Expr:
-    rise = values.get("temp", sp.Float(temp, 17) + values.get("dtemp", 0)) - sp.Float(tnom, 17)
-    return 1 + values.get("tc1", 0) * rise + values.get("tc2", 0) * rise**2
+    temp = values.get("temp", sp.Float(environment.temp, 17) + values.get("dtemp", 0))
+    rise = temp - sp.Float(environment.tnom, 17)
+    factor = 1 + values.get("tc1", 0) * rise + values.get("tc2", 0) * rise**2
+    return values[""] * values.get("scale", 1) * factor
 
 
 @cache
@@ -148,13 +145,10 @@ def controlled(letter: str, roles: tuple[str, ...]) -> Stamp:
 
 
 def behavioural(
-    unknowns: tuple[sp.Symbol, ...], values: dict[str, sp.Symbol], quantity: str, expression: sp.Expr, temp: float
+    unknowns: tuple[sp.Symbol, ...], values: dict[str, sp.Symbol], quantity: str, expression: sp.Expr
 ) -> Stamp:
     """B: an expression of what it senses, of parameters and of time."""
-    factor = temperature_factor(values, temp, 27.0)
-    if "reciproctc" in values:
-        factor = sp.Piecewise((1 / factor, values["reciproctc"] > 0), (factor, True))
-    return output(unknowns, values, quantity, expression * factor * multiplier(values))
+    return output(unknowns, values, quantity, expression * multiplier(values))
 
 
 def output(sensed: tuple[sp.Symbol, ...], values: dict[str, sp.Symbol], quantity: str, value: sp.Expr) -> Stamp:

@@ -46,6 +46,17 @@ class limited_exp(sp.Function):
         return self
 
 
+class power_log(sp.Function):
+    """x^y log(x), the derivative of x^y by y; at x = 0 it is 0, as for every y > 0."""
+
+    is_extended_real = True
+
+
+def numeric_power_log(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    positive = np.where(np.equal(x, 0), 1.0, x)
+    return np.where(np.equal(x, 0), 0.0, positive**y * np.log(positive))
+
+
 def numeric_limited_exp(x: np.ndarray) -> np.ndarray:
     return np.exp(np.minimum(x, EXP_LIMIT))
 
@@ -71,6 +82,7 @@ NUMERIC = [
         "logical_and": _Joined(np.logical_and),
         "logical_or": _Joined(np.logical_or),
         "select": _select,
+        "power_log": numeric_power_log,
         "whole_part": np.floor,
         "nearest": np.round,
     },
@@ -275,11 +287,21 @@ class _direction(sp.Function):
         return sp.Integer(1) if exponent == 2 else None
 
 
+class _power(sp.Function):
+    """x^y while a derivative by something in y is taken."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        x, y = self.args
+        return y * x ** (y - 1) if argindex == 1 else power_log(x, y)
+
+
 def differentiate(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
     """d expression / d symbol; the jump of a threshold (u, sgn) counts as nothing.
 
-    At x = 0 the derivatives of |x|^y and pwr(x,y) are 0 for y > 1, not 0/0.
+    At x = 0 the derivatives of |x|^y and pwr(x,y) are 0 for y > 1, not 0/0; that by y is 0 too.
     """
-    slope = sp.diff(expression.replace(sp.Abs, _magnitude).replace(sp.sign, _direction), symbol)
+    smooth = expression.replace(sp.Abs, _magnitude).replace(sp.sign, _direction)
+    smooth = smooth.replace(lambda part: part.is_Pow and part.exp.has(symbol), lambda part: _power(*part.args))
+    slope = sp.diff(smooth, symbol).replace(_power, sp.Pow)
     slope = slope.replace(sp.DiracDelta, lambda *_: sp.Integer(0))
     return slope.replace(_magnitude, sp.Abs).replace(_direction, sp.sign)

@@ -31,9 +31,9 @@ GROUND = "v(0)"
 class Template:
     """A stamp as numpy functions of (its unknowns..., time, its values...).
 
-    ``rows`` and ``charges`` are the values; ``row_slopes`` and ``charge_slopes`` the derivatives by unknowns, each with
-    its place (row or charge, unknown); ``row_sensitivities`` and ``charge_sensitivities`` those by values, with
-    (row or charge, role); ``initial`` and ``initial_sensitivities`` are the charges at t = 0 with ``uic``.
+    ``rows`` and ``charges`` are the values, ``initial`` the charges at t = 0 with ``uic``. The others are derivatives,
+    each a list of places and a function: ``..._slopes`` by unknowns, ``row_rates`` by time, ``..._sensitivities`` by
+    values; a place is (row or charge, unknown or role).
     """
 
     def __init__(self, stamp: Stamp):
@@ -45,6 +45,7 @@ class Template:
         charges, initial = [charge.value for charge in stamp.charges], [charge.initial for charge in stamp.charges]
         self.rows, self.charges = self._compile(rows), self._compile(charges)
         self.row_slopes, self.charge_slopes = self._slopes(rows, by_unknown), self._slopes(charges, by_unknown)
+        self.row_rates = self._slopes(rows, [TIME])
         self.row_sensitivities = self._slopes(rows, by_value)
         self.charge_sensitivities = self._slopes(charges, by_value)
         self.initial, self.initial_sensitivities = self._compile(initial), self._slopes(initial, by_value)
@@ -99,7 +100,8 @@ class Group:
         if self.waves:
             values[self.roles.index(WAVE)] = np.stack([wave.value(times) for wave in self.waves])
         shape = (self.unknowns.shape[1], len(times))
-        found = function(*(x[index] for index in self.unknowns), times[None, :], *values)
+        with np.errstate(all="ignore"):  # x at t = 0 with uic is no solution
+            found = function(*(x[index] for index in self.unknowns), times[None, :], *values)
         return [np.broadcast_to(value, shape) for value in found]
 
 
@@ -119,7 +121,6 @@ class WholeCircuit:
         self.names = sorted(names, key=lambda name: name[0] != "v")
         self.index = {name: place for place, name in enumerate(self.names)} | {GROUND: len(names)}
         self.groups = self._grouped(bound)
-        self._check_references()
 
     @property
     def size(self) -> int:
@@ -140,17 +141,6 @@ class WholeCircuit:
             if role != WAVE:
                 numbers[row, :, 0] = [evaluate(*element.places[role]) for element in members]
         return Group(Template(stamp), members, unknowns, numbers, waves)
-
-    def _check_references(self) -> None:
-        """A branch current that something senses belongs to an element."""
-        branches = {f"i({element.flat.name})" for group in self.groups for element in group.bound}
-        for group in self.groups:
-            for element in group.bound:
-                unknown = [name for name in element.unknowns if name[0] == "i" and name not in branches]
-                if unknown:
-                    raise element.flat.element.span.error(
-                        f"{element.flat.element.name} senses {unknown[0]}, and there is no such branch"
-                    )
 
     def padded(self, x: np.ndarray) -> np.ndarray:
         """x with ground as its last row."""

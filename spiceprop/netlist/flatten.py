@@ -123,7 +123,8 @@ class _Opener:
             raise instance.span.error(
                 f"subcircuits are nested more than {DEPTH_LIMIT} deep: '{subcircuit.name}' contains itself"
             )
-        inner = Scope(subcircuit.body.parameters | subcircuit.defaults, parameters, scope)
+        outer_named = {name: value for name, value in subcircuit.defaults.items() if _names_itself(name, value)}
+        inner = Scope(subcircuit.body.parameters | subcircuit.defaults, outer_named | parameters, scope)
         inner_names = self.globals | dict(zip(subcircuit.ports, nodes, strict=True))
         bodies = [*bodies[:depth], subcircuit.body]
         self.open(subcircuit.body, f"{prefix}{instance.name}.", inner_names, inner, bodies, multiplier)
@@ -146,6 +147,11 @@ def _chosen(body: Body, scope: Scope) -> Body:
                 chosen.guesses |= inner.guesses
                 break
     return chosen
+
+
+def _names_itself(name: str, value: Value) -> bool:
+    """Whether a default is made of the caller's parameter of the same name: ``.subckt s a r={r/2}``."""
+    return any(isinstance(tree, Name) and tree.name == name for tree in walk(value.expression))
 
 
 def _controls(element: Element, prefix: str, names: dict[str, str]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spiceprop.adjoint.moving_edges import with_moving_edges
 from spiceprop.adjoint.sparse import WholeAdjoint, whole_adjoint
 from spiceprop.adjoint.whole_steps import WholeRun
 from spiceprop.circuit.whole import WholeCircuit
@@ -133,10 +134,13 @@ class Problem:
         """Of the loss, and behind it of the loss with samples for vertices, where it has a maximum."""
         kinds = [slopes.by_quantity] + ([slopes.by_sample] if slopes.by_sample else [])
         by_state = np.zeros((len(kinds), self.whole.size + 1, len(run.times)))
+        before = int(run.uic)  # the point t = 0 in front of the saved ones
         for place, by_quantity in enumerate(kinds):
             for name, slope in by_quantity.items():
-                by_state[place, self.quantities[name], int(run.uic) :] += slope
-        return whole_adjoint(run, by_state[:, :-1])
+                by_state[place, self.quantities[name], before:] += slope
+        found = whole_adjoint(run, by_state[:, :-1])
+        by_time = np.concatenate([np.zeros(before), slopes.by_time])
+        return with_moving_edges(run, found, by_time)
 
     def derivative(self, adjoint: WholeAdjoint, target: Target) -> np.ndarray:
         """Total derivatives of the losses by a target."""
@@ -173,14 +177,11 @@ class Problem:
             warnings.append(
                 f"{run.unexplained} of {len(run.h) - 1} steps obey no known integration rule: the gradient is a guess"
             )
-        moving = {place for group in self.whole.groups for wave in group.waves for place in wave.moving_places}
         for target in self.targets:
-            if any((id(value), id(scope)) in moving for value, scope in target.places):
-                warnings.append(
-                    f"{target.name} moves an edge of its source: the derivative holds the time points fixed"
-                )
-            elif target.wave and not any((id(v), id(s)) in adjoint.by_place for v, s in target.places):
+            if target.wave and not any((id(v), id(s)) in adjoint.by_place for v, s in target.places):
                 warnings.append(f"{target.name} does not act: ngspice takes its default in place of 0")
+            if not np.isfinite(found[target.name][0]):
+                warnings.append(f"{target.name}: the derivative is no finite number at some point of the run")
             slopes = found[target.name]
             if len(slopes) > 1 and abs(slopes[1] - slopes[0]) > APART * abs(slopes[0]):
                 warnings.append(

@@ -23,7 +23,7 @@ import sympy as sp
 
 from spiceprop.circuit.symbols import NUMERIC, SOURCE_FUNCTIONS, TIME, as_number, differentiate, operation
 from spiceprop.errors import UserError
-from spiceprop.netlist.expression import Call, Expression, Name, Number, Probe
+from spiceprop.netlist.expression import CONSTANTS, Call, Expression, Name, Number, Probe
 from spiceprop.sensitivity.loss_reader import FUNCTIONS, is_reduction, read_loss
 
 FUNCTION_TABLE = {name: SOURCE_FUNCTIONS[name] for name in FUNCTIONS} | {"exp": sp.exp}
@@ -52,6 +52,21 @@ class Window:
             share = (t_start - times[first - 1]) / (times[first] - times[first - 1])
         return cls(np.concatenate([[t_start], inside]), first, (share, 1.0 - share))
 
+    def at_saved(self, values: np.ndarray, points: int) -> np.ndarray:
+        """Of all saved points; that at an interpolated tstart is left out."""
+        found = np.zeros(points)
+        found[self.first :] = values[int(self.front is not None) :]
+        return found
+
+    def front_by_time(self, slope: float, values: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Of all saved points, by their times: what an interpolated value at tstart, worth ``slope``, sees of them."""
+        found = np.zeros(len(times))
+        if self.front is not None and self.first:
+            pair = slice(self.first - 1, self.first + 1)
+            rate = np.diff(values[pair])[0] / np.diff(times[pair])[0]
+            found[pair] = -slope * rate * np.array(self.front[::-1])
+        return found
+
     def take(self, values: np.ndarray) -> np.ndarray:
         """A quantity at the points of the window."""
         if self.front is None:
@@ -74,29 +89,35 @@ class Window:
 
 @dataclass(frozen=True)
 class Reduced:
-    """A reduction's number and its derivatives by the integrand's values; ``sample`` is that of the extreme sample."""
+    """A reduction's number and its derivatives by the integrand's values; ``sample`` is that of the extreme sample.
+
+    ``by_time`` is the derivative by the times of the points, the values staying.
+    """
 
     value: float
     slopes: np.ndarray
     sample: np.ndarray
+    by_time: np.ndarray
 
 
 def reduce(kind: str, times: np.ndarray, values: np.ndarray, edges: np.ndarray) -> Reduced:
     """The number that a waveform is reduced to."""
-    slopes = np.zeros(len(times))
+    slopes, by_time = np.zeros((2, len(times)))
     if kind in ("mean", "integral"):
-        h = np.diff(times) / 2
-        slopes[:-1] += h
-        slopes[1:] += h
-        slopes /= times[-1] - times[0] if kind == "mean" else 1.0
-        return Reduced(float(slopes @ values), slopes, slopes)
+        h, middle = np.diff(times), (values[:-1] + values[1:]) / 2
+        share = 1 / (times[-1] - times[0]) if kind == "mean" else 1.0
+        slopes[:-1] += share * h / 2
+        slopes[1:] += share * h / 2
+        by_time[:-1] -= share * middle
+        by_time[1:] += share * middle
+        return Reduced(float(slopes @ values), slopes, slopes, by_time)
     if kind == "final":
         slopes[-1] = 1.0
-        return Reduced(float(values[-1]), slopes, slopes)
+        return Reduced(float(values[-1]), slopes, slopes, by_time)
     at = int(np.argmax(values) if kind == "max" else np.argmin(values))
     slopes[at] = 1.0
     if at in (0, len(times) - 1) or np.any(abs(edges - times[at]) <= 1e-9 * times[-1]):
-        return Reduced(float(values[at]), slopes, slopes)
+        return Reduced(float(values[at]), slopes, slopes, by_time)
     return _vertex(times, values, at, slopes)
 
 
@@ -108,19 +129,30 @@ def _vertex(times: np.ndarray, values: np.ndarray, at: int, sample: np.ndarray) 
     three = values[at - 1 : at + 2]
     a, b = by_curvature @ three, by_slope @ three
     if a == 0:
-        return Reduced(float(values[at]), sample, sample)
-    slopes = np.zeros(len(times))
+        return Reduced(float(values[at]), sample, sample, np.zeros(len(times)))
+    slopes, by_time = np.zeros((2, len(times)))
     slopes[at - 1 : at + 2] = np.array([0.0, 1.0, 0.0]) - b / (2 * a) * by_slope + b**2 / (4 * a**2) * by_curvature
-    return Reduced(float(values[at] - b**2 / (4 * a)), slopes, sample)
+    # a point that moves along the parabola leaves it as it is
+    by_time[at - 1 : at + 2] = -(b + 2 * a * np.array([-left, 0.0, right])) * slopes[at - 1 : at + 2]
+    return Reduced(float(values[at] - b**2 / (4 * a)), slopes, sample, by_time)
 
 
 @dataclass(frozen=True)
 class LossSlopes:
-    """A loss on one run: value, dL/d quantity by name (saved points,), the same with samples for vertices."""
+    """A loss on one run.
+
+    Attributes
+    ----------
+    value: of the loss.
+    by_quantity: dL/d quantity by name, at the saved points.
+    by_sample: the same with samples in place of vertices, where there is one.
+    by_time: dL/dt of the saved points, the quantities staying.
+    """
 
     value: float
     by_quantity: dict[str, np.ndarray]
     by_sample: dict[str, np.ndarray] | None
+    by_time: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +166,7 @@ class Integrand:
     @cached_property
     def functions(self) -> tuple:
         arguments = [TIME, *self.symbols.values()]
-        slopes = [differentiate(self.expression, symbol) for symbol in self.symbols.values()]
+        slopes = [differentiate(self.expression, symbol) for symbol in (*self.symbols.values(), TIME)]
         return tuple(sp.lambdify(arguments, what, modules=NUMERIC) for what in (self.expression, slopes))
 
 
@@ -159,7 +191,7 @@ class Loss:
         if isinstance(tree, Number):
             return sp.Integer(int(tree.value)) if tree.value == int(tree.value) else sp.Float(tree.value, 17)
         if isinstance(tree, Name):
-            return TIME
+            return TIME if tree.name == "time" else sp.Float(CONSTANTS[tree.name], 17)
         if isinstance(tree, Probe):
             parts = [self._quantity(f"{tree.quantity}({target})", tree) for target in tree.targets]
             return parts[0] - parts[1] if len(parts) > 1 else parts[0]
@@ -213,13 +245,18 @@ class Loss:
         def total(attribute: str) -> dict[str, np.ndarray]:
             found = {name: np.zeros(len(times)) for name in self.probes}
             for integrand, part, weight, by in zip(self.integrands, reduced, weights, slopes, strict=True):
-                for name, slope in zip(integrand.symbols, by, strict=True):
+                for name, slope in zip(integrand.symbols, by[:-1], strict=True):
                     outer_slopes = weight * getattr(part, attribute)
                     parts = np.multiply(outer_slopes, slope, out=np.zeros(len(slope)), where=outer_slopes != 0)
                     found[name] += window.give(parts, len(times))
             return found
 
-        return LossSlopes(value, total("slopes"), total("sample") if extremes else None)
+        by_time = np.zeros(len(times))
+        for integrand, part, weight, by in zip(self.integrands, reduced, weights, slopes, strict=True):
+            by_time += window.at_saved(weight * (part.by_time + part.slopes * by[-1]), len(times))
+            for name, slope in zip(integrand.symbols, by[:-1], strict=True):
+                by_time += window.front_by_time(weight * part.slopes[0] * slope[0], quantities[name], times)
+        return LossSlopes(value, total("slopes"), total("sample") if extremes else None, by_time)
 
 
 def reduction_symbol(place: int) -> sp.Symbol:

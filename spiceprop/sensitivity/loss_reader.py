@@ -8,7 +8,7 @@ functions. ``^`` and ``**`` are the mathematical power and group from the right.
 from dataclasses import dataclass
 
 from spiceprop.errors import UserError
-from spiceprop.netlist.expression import Call, Expression, Name, Number, Probe
+from spiceprop.netlist.expression import CONSTANTS, Call, Expression, Name, Operation, Probe
 from spiceprop.netlist.expression_reader import ExpressionReader
 from spiceprop.netlist.source import LogicalLine, Source, Span
 
@@ -47,23 +47,13 @@ def read_loss(text: str) -> Expression:
 
 
 class LossReader(ExpressionReader):
-    """Reads ``max(x)`` as a reduction where ``max(x,y)`` is a function."""
+    """The grammar of B sources with another power; which functions there are is checked on the tree."""
 
     def power(self) -> Expression:
         start, base = self.position, self.atom()
         if not self.take("^", "**"):
             return base
         return self.operation("^", (base, self.unary() if self.peek() in ("-", "+") else self.power()), start)
-
-    def _check_call(self, function: str, count: int, start: int) -> None:
-        if count == 1 and function in REDUCTIONS:
-            return
-        if function not in FUNCTIONS:
-            known = " ".join(dict.fromkeys([*REDUCTIONS, *FUNCTIONS]))
-            raise self.span(start).error(f"'{function}' is not known in a loss; there are {known}")
-        if count != FUNCTIONS[function]:
-            wanted = "one or two arguments" if function in REDUCTIONS else f"{FUNCTIONS[function]} argument"
-            raise self.span(start).error(f"{function} takes {wanted}, found {count}")
 
 
 def is_reduction(tree: Expression) -> bool:
@@ -72,18 +62,29 @@ def is_reduction(tree: Expression) -> bool:
 
 def _check(tree: Expression, reduction: Call | None) -> None:
     """Waveforms stand inside reductions, and reductions not inside each other."""
-    if isinstance(tree, Name) and tree.name != "time":
+    if isinstance(tree, Name) and tree.name not in ("time", *CONSTANTS):
         raise tree.span.error(f"'{tree.name}' is not known: a loss has v(node), v(a,b), i(vsource), time and numbers")
-    if isinstance(tree, Name | Probe) and reduction is None:
+    if reduction is None and (isinstance(tree, Probe) or (isinstance(tree, Name) and tree.name == "time")):
         raise tree.span.error(
             f"{tree.span.text} is a waveform: put it into {' '.join(f'{name}(...)' for name in REDUCTIONS)}"
         )
     if is_reduction(tree):
         if reduction is not None:
-            raise tree.span.error(
-                f"{tree.function}(...) inside {reduction.function}(...): a number there is no waveform"
-            )
+            raise tree.span.error(f"{tree.function}(...) inside {reduction.function}(...): it is a number")
         reduction = tree
-    if not isinstance(tree, Number | Name | Probe):
+    elif isinstance(tree, Call):
+        _check_call(tree)
+    if isinstance(tree, Call | Operation):
         for part in tree.arguments if isinstance(tree, Call) else tree.operands:
             _check(part, reduction)
+
+
+def _check_call(tree: Call) -> None:
+    function, count = tree.function, len(tree.arguments)
+    if function in FUNCTIONS and count == FUNCTIONS[function]:
+        return
+    if function in FUNCTIONS or function in REDUCTIONS:
+        counts = sorted({FUNCTIONS.get(function, 1), *([1] if function in REDUCTIONS else [])})
+        raise tree.span.error(f"{function} takes {' or '.join(map(str, counts))} arguments, found {count}")
+    known = " ".join(dict.fromkeys([*REDUCTIONS, *FUNCTIONS]))
+    raise tree.span.error(f"'{function}' is not known in a loss; there are {known}")

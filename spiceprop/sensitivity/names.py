@@ -94,8 +94,11 @@ class Names:
         for known in (self.elements, self.flat_names):
             parts = path.split(".")
             for count in range(len(parts), 0, -1):
-                if flat := known.get(".".join(parts[:count])):
-                    return flat, ".".join(parts[count:])
+                *instances, name = parts[:count]
+                # what is behavioural in the text is a B source of that name, and may have others beside it
+                for candidate in (f"b{name}", name):
+                    if flat := known.get(".".join([*instances, candidate])):
+                        return flat, ".".join(parts[count:])
         return None
 
     def _element(self, name: str, path: str) -> Target:
@@ -180,7 +183,9 @@ def offered(flat: FlatElement) -> dict[str, Value]:
     if isinstance(flat.element, Device):
         return {}
     hidden = {""} if isinstance(flat.element, BehaviouralSource) else set()
-    return {role: value for role, value in flat.element.values().items() if role not in hidden}
+    # a value that stands for the whole statement is none of the text: E with VALUE= has a gain of 1
+    values = {role: value for role, value in flat.element.values().items() if value.span is not flat.element.span}
+    return {role: value for role, value in values.items() if role not in hidden}
 
 
 def _what_it_offers(name: str, flat: FlatElement, role: str) -> str:

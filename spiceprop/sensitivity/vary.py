@@ -8,6 +8,7 @@ from dataclasses import replace
 from spiceprop.adjoint.sparse import place_key
 from spiceprop.netlist import FlatCircuit, FlatElement
 from spiceprop.netlist.expression import Number
+from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import Element, Value
 from spiceprop.sensitivity.names import Target
 
@@ -20,10 +21,12 @@ def varied(circuit: FlatCircuit, target: Target, number: float) -> Iterator[Flat
         scope, name = target.parameter
         before = scope.overrides
         scope.overrides = before | {name: value}
+        _forget_numbers(circuit)
         try:
             yield circuit
         finally:
             scope.overrides = before
+            _forget_numbers(circuit)
         return
     keys = {place_key(*place) for place in target.places}
 
@@ -38,6 +41,15 @@ def varied(circuit: FlatCircuit, target: Target, number: float) -> Iterator[Flat
         for node, (old, scope) in circuit.initial.items()
     }
     yield replace(circuit, elements=[substitute(flat) for flat in circuit.elements], initial=initial)
+
+
+def _forget_numbers(circuit: FlatCircuit) -> None:
+    """What `evaluate` keeps of parameters that may follow from another one."""
+    for flat in circuit.elements:
+        scope: Scope | None = flat.scope
+        while scope is not None:
+            scope.numbers.clear()
+            scope = scope.caller
 
 
 def _with_values(element: Element, swap: Callable[[Value | None], Value | None]) -> Element:

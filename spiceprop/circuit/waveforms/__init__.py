@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The waveforms of V and I as ngspice 39 and 46 evaluate them (measured), one file each, and their derivatives."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
 from spiceprop.circuit.stamps import Environment
-from spiceprop.circuit.waveforms import amplitude_modulated, exponential, frequency_modulated, pulse, sine
+from spiceprop.circuit.waveforms import (
+    amplitude_modulated,
+    exponential,
+    frequency_modulated,
+    piecewise_linear,
+    pulse,
+    sine,
+)
 from spiceprop.circuit.waveforms.formula import CHANGED, FormulaWaveform
 from spiceprop.circuit.waveforms.piecewise_linear import PiecewiseLinear
 from spiceprop.netlist import evaluate
@@ -20,6 +28,8 @@ class Signal(Protocol):
     numbers: dict[str, float]
 
     def value(self, times: np.ndarray) -> np.ndarray: ...
+
+    def rate(self, times: np.ndarray) -> np.ndarray: ...
 
     def slopes(self, times: np.ndarray) -> dict[str, np.ndarray]: ...
 
@@ -44,7 +54,7 @@ class Wave:
     ----------
     places: where its acting numbers stand in the text, by role (``pulse.v2``).
     edges: times at which it bends: ngspice puts a point on each.
-    moving_places: which of them, as ids of value and scope, move an edge.
+    motion: of the arguments that move edges, by role: d edge / d argument.
     """
 
     def __init__(self, waveform: Waveform, scope: Scope, environment: Environment):
@@ -53,25 +63,40 @@ class Wave:
         names = _argument_names(waveform, environment)
         given = {names[role]: number for role, number in numbers.items()}
         if waveform.kind == "pwl":
-            self.signal: Signal = PiecewiseLinear(given)
-            self.edges = self.signal.edges(environment)
-            acting, moving = given.keys(), {name for name in given if not name.endswith("value")}
+            module = piecewise_linear
+            self.signal: Signal = PiecewiseLinear(given, environment)
         else:
             module, formula = _KINDS[waveform.kind]
-            acting = {name: value for name, value in given.items() if value or name not in module.ZERO_IS_DEFAULT}
-            self.signal = FormulaWaveform(formula, acting, environment)
-            self.edges, moving = module.edges(acting, environment), module.MOVING
-        roles = {name: role for role, name in names.items() if name in acting}
-        self.places: dict[str, tuple[Value, Scope]] = {role: (values[role], scope) for role in roles.values()}
-        self.moving_places = {(id(values[role]), id(scope)) for name, role in roles.items() if name in moving}
-        self._roles = roles
+            given = {name: value for name, value in given.items() if value or name not in module.ZERO_IS_DEFAULT}
+            self.signal = FormulaWaveform(formula, given, environment)
+        self.edges = np.array(module.edges(given, environment))
+        self._roles = {name: role for role, name in names.items() if name in given}
+        self.places: dict[str, tuple[Value, Scope]] = {role: (values[role], scope) for role in self._roles.values()}
+        self.motion = {}
+        for name, role in self._roles.items():
+            slope = _edge_motion(module.edges, given, name, environment)
+            if slope.any():
+                self.motion[role] = slope
 
     def value(self, times: np.ndarray) -> np.ndarray:
         return self.signal.value(times)
 
+    def rate(self, times: np.ndarray) -> np.ndarray:
+        return self.signal.rate(times)
+
     def slopes(self, times: np.ndarray) -> dict[str, np.ndarray]:
         """d value / d argument at each time, by role."""
         return {self._roles[name]: slope for name, slope in self.signal.slopes(times).items()}
+
+
+def _edge_motion(edges: Callable, given: dict[str, float], name: str, environment: Environment) -> np.ndarray:
+    """d edge / d argument: edges are linear in the arguments, so a difference is exact."""
+    step = 1e-3 * environment.t_stop
+    before, after = edges(given, environment), edges(given | {name: given[name] + step}, environment)
+    slopes = np.zeros(len(before))
+    count = min(len(before), len(after))
+    slopes[:count] = (np.array(after[:count]) - np.array(before[:count])) / step
+    return np.where(abs(slopes) < 1e-6, 0.0, slopes)
 
 
 def _argument_names(waveform: Waveform, environment: Environment) -> dict[str, str]:

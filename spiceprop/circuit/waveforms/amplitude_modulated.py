@@ -12,7 +12,6 @@ from spiceprop.circuit.symbols import TIME
 from spiceprop.circuit.waveforms.formula import CHANGED, Arguments
 
 ZERO_IS_DEFAULT = frozenset({"mf", "fm"})
-MOVING = frozenset({"td"})
 
 
 def amplitude_modulated(given: Arguments, environment: Environment) -> sp.Expr:

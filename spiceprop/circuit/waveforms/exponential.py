@@ -8,7 +8,6 @@ from spiceprop.circuit.symbols import TIME
 from spiceprop.circuit.waveforms.formula import Arguments
 
 ZERO_IS_DEFAULT = frozenset({"td1", "tau1", "td2", "tau2"})
-MOVING = frozenset({"td1", "td2"})
 
 
 def exponential(given: Arguments, environment: Environment) -> sp.Expr:

@@ -27,10 +27,14 @@ class FormulaWaveform:
 
     def __init__(self, formula: Formula, acting: dict[str, float], environment: Environment):
         self.numbers = acting
-        self._value, self._slopes = _compiled(formula, tuple(acting), environment)
+        self._value, self._rate, self._slopes = _compiled(formula, tuple(acting), environment)
 
     def value(self, times: np.ndarray) -> np.ndarray:
         return np.broadcast_to(self._value(times, *self.numbers.values()), times.shape)
+
+    def rate(self, times: np.ndarray) -> np.ndarray:
+        """d value / dt at each time."""
+        return np.broadcast_to(self._rate(times, *self.numbers.values()), times.shape)
 
     def slopes(self, times: np.ndarray) -> dict[str, np.ndarray]:
         """d value / d argument at each time, for the arguments that act."""
@@ -39,9 +43,11 @@ class FormulaWaveform:
 
 
 @cache
-def _compiled(formula: Formula, names: tuple[str, ...], environment: Environment) -> tuple[Callable, Callable]:
+def _compiled(formula: Formula, names: tuple[str, ...], environment: Environment) -> tuple[Callable, ...]:
+    """Value, rate and slopes as functions of times and of the arguments."""
     symbols = {name: value_symbol(name) for name in names}
     value = formula(symbols, environment)
     slopes = [sp.diff(value, symbol) for symbol in symbols.values()]
-    numeric = [sp.lambdify([TIME, *symbols.values()], what, modules=NUMERIC, cse=True) for what in (value, slopes)]
-    return numeric[0], numeric[1]
+    arguments = [TIME, *symbols.values()]
+    wanted = (value, sp.diff(value, TIME), slopes)
+    return tuple(sp.lambdify(arguments, what, modules=NUMERIC, cse=True) for what in wanted)

@@ -12,7 +12,6 @@ from spiceprop.circuit.symbols import TIME
 from spiceprop.circuit.waveforms.formula import CHANGED, Arguments
 
 ZERO_IS_DEFAULT = frozenset({"fc", "fs"})
-MOVING = frozenset({"td"})
 
 
 def frequency_modulated(given: Arguments, environment: Environment) -> sp.Expr:

@@ -12,7 +12,6 @@ from spiceprop.circuit.symbols import TIME, whole_part
 from spiceprop.circuit.waveforms.formula import CHANGED, Arguments
 
 ZERO_IS_DEFAULT = frozenset({"tr", "tf", "pw", "per"})
-MOVING = frozenset({"td", "tr", "tf", "pw", "per"})
 
 
 def pulse(given: Arguments, environment: Environment) -> sp.Expr:

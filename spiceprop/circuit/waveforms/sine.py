@@ -8,7 +8,6 @@ from spiceprop.circuit.symbols import TIME
 from spiceprop.circuit.waveforms.formula import Arguments
 
 ZERO_IS_DEFAULT = frozenset({"freq"})
-MOVING = frozenset({"td"})
 
 
 def sine(given: Arguments, environment: Environment) -> sp.Expr:
