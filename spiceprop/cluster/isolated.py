@@ -30,12 +30,13 @@ class IsolatedSimulator:
         ------
         UserError: it cannot be started.
         """
-        try:
-            self._start()
-        except Fault as fault:
-            self._process = None
-            raise UserError(f"ngspice cannot be started: {fault.message}") from fault
-        return self._version
+        for _ in range(2):
+            try:
+                self._start()
+                return self._version
+            except Fault as fault:
+                self._process, message = None, fault.message
+        raise UserError(f"ngspice cannot be started: {message}")
 
     def __enter__(self) -> "IsolatedSimulator":
         return self
