@@ -101,7 +101,7 @@ class Training(Section):
 
 
 class Run(Section):
-    """``workers`` 0 is one for each core; ``time_limit`` is seconds for one image, on average over a chunk.
+    """``workers`` 0 is one for each core; ``time_limit`` is seconds for one image.
 
     ``checkpoints`` at most are kept, the one before the first update not counted.
     """

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import spiceprop
+from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.cluster.pool import Pool, chunks
 from spiceprop.cluster.worker import Job
 from spiceprop.data import DataSet, load_data
@@ -183,7 +184,8 @@ def _remove_run(folder: Path) -> None:
     """Remove what a run wrote, and nothing else that somebody keeps in its folder. The log is emptied: it is locked."""
     os.truncate(folder / LOG, 0)
     shutil.rmtree(folder / "designer", ignore_errors=True)
-    for path in list(folder.iterdir()):
+    # run.h5 is the last to go: a folder without it would be taken for somebody else's
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == "run.h5"):
         ours = path.name in ("run.h5", "result.json", "netlist.cir")
         if ours or is_leftover(path) or path.match("crossbar_*.inc"):
             path.unlink()
@@ -197,9 +199,8 @@ def _check_designer_files(setting: Setting, record: RunRecord, folder: Path) -> 
 
 
 def ngspice_version() -> str:
-    from spiceprop.engines.ngspice import Simulator
-
-    return str(Simulator.shared().version)
+    with IsolatedSimulator() as simulator:
+        return str(simulator.version)
 
 
 def stored_experiment(setting: Setting) -> str:

@@ -6,6 +6,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from spiceprop.errors import UserError
 from spiceprop.experiment import Experiment
 from spiceprop.learning.progress import Progress
@@ -17,7 +19,14 @@ from spiceprop.store.run_file import RunRecord, load_run
 def open_run(folder: Path, **data: int | None) -> tuple[Setting, RunRecord]:
     """A finished or interrupted run, from its own copies of the designer's files; ``data`` replaces keys of [data]."""
     record = load_run(folder / "run.h5")
-    experiment = Experiment.model_validate({**json.loads(record.experiment), "folder": folder.resolve()})
+    try:
+        experiment = Experiment.model_validate({**json.loads(record.experiment), "folder": folder.resolve()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UserError(
+            f"its experiment is none of this version of spiceprop ({place}: {first['msg']})", str(folder / "run.h5")
+        ) from error
     setting = prepare(experiment.model_copy(update={"data": experiment.data.model_copy(update=data)}))
     return replace(setting, network=setting.network.with_conductances(record.checkpoints[-1].conductances)), record
 

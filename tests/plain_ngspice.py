@@ -2,17 +2,30 @@
 """A netlist in ``ngspice -b``, as its user would run it, and the vectors of its raw file."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 
+def read_plots(path: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """The analyses of a binary raw file: what each is called, and its vectors by name."""
+    rest = path.read_bytes()
+    while b"Binary:\n" in rest:
+        head, _, rest = rest.partition(b"Binary:\n")
+        lines = head.decode("latin-1").splitlines()
+        facts = dict(line.split(": ", 1) for line in lines if ": " in line)
+        names = [line.split()[1] for line in lines[lines.index("Variables:") + 1 :]]
+        kind = np.dtype(complex if "complex" in facts["Flags"] else float)
+        size = len(names) * int(facts["No. Points"]) * kind.itemsize
+        table = np.frombuffer(rest[:size], kind).reshape(-1, len(names))
+        rest = rest[size:]
+        yield facts["Plotname"], dict(zip(names, table.T, strict=True))
+
+
 def read_raw(path: Path) -> dict[str, np.ndarray]:
-    """Vectors of a binary raw file by name."""
-    head, _, body = path.read_bytes().partition(b"Binary:\n")
-    lines = head.decode().splitlines()
-    names = [line.split()[1] for line in lines[lines.index("Variables:") + 1 :]]
-    return dict(zip(names, np.frombuffer(body).reshape(-1, len(names)).T, strict=True))
+    """Vectors of the transient analysis; of the first ``.tran`` line, which ngspice writes last, where several are."""
+    return [vectors for name, vectors in read_plots(path) if name == "Transient Analysis"][-1]
 
 
 def plain_ngspice(netlist: Path) -> dict[str, np.ndarray]:
@@ -23,6 +36,7 @@ def plain_ngspice(netlist: Path) -> dict[str, np.ndarray]:
         cwd=netlist.parent,
         capture_output=True,
         text=True,
+        errors="replace",
         check=False,
     )
     assert raw.exists(), done.stdout + done.stderr

@@ -46,7 +46,9 @@ def calm(tmp_path_factory):
 
 def start(folder, *words: str) -> subprocess.Popen:
     words = command("run", DIGITS, *settings_on_command_line(*LONG), "--out", folder, *words)
-    return subprocess.Popen(words, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        words, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
 
 
 @pytest.mark.parametrize(("number", "words"), [(signal.SIGINT, ["--json"]), (signal.SIGTERM, [])])
@@ -56,7 +58,7 @@ def test_stopped_run_saves_its_last_update_and_continues_bit_for_bit(calm, tmp_p
     assert wait_until(lambda: (folder / "run.h5").exists() and children_of(process.pid))
     workers = children_of(process.pid)
     assert wait_until(lambda: process.poll() is not None or (folder / "netlist.cir").exists())
-    process.send_signal(number)
+    os.killpg(process.pid, number)  # as a terminal does, so the workers get it too
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1, err
     assert "Traceback" not in err

@@ -132,6 +132,7 @@ class Pool:
         done: dict[int, Result] = {}
         try:
             for index in range(len(tasks)):
+                stop_if_asked()
                 while index not in done:
                     self._hand_out(pending)
                     done |= self._gather()

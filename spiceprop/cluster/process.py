@@ -24,8 +24,8 @@ from spiceprop.engines import Status
 from spiceprop.errors import UserError
 
 CHILD = "from spiceprop.cluster.child import main; main()"
-START_SECONDS = 30.0  # a process starts and loads its circuit within this
-STALL_SECONDS = 10.0  # a message that has begun moves on within this
+START_SECONDS = 120.0  # a process starts and loads its circuit within this, from a cold network disk too
+STALL_SECONDS = 30.0  # a message that has begun moves on within this
 MOST_RUNS = 10_000
 MOST_GROWTH = 100e6  # bytes
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")

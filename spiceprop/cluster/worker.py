@@ -87,7 +87,7 @@ class Worker:
         from spiceprop.engines.ngspice import Simulator
 
         self.job, self.version = job, -1
-        self.resistances = np.zeros(0)
+        self.resistances: np.ndarray | None = None  # those in the deck
         self.simulator = Simulator.shared()
         self._load(job.program.deck)
 
@@ -95,9 +95,8 @@ class Worker:
         """``begin`` is told the number of each image before it is simulated, and their count before the gradient."""
         network = self.job.network.with_conductances(task.conductances)
         if task.version != self.version:
-            self.resistances = network.resistances()
+            self.version, self.resistances = task.version, network.resistances()
             self.simulator.alter(self.job.program.resistors, self.resistances)
-            self.version = task.version
         start = time.perf_counter()
         ends = [self._image(number, values, task, begin) for number, values in enumerate(network.inputs(task.samples))]
         simulated = time.perf_counter()
@@ -140,7 +139,8 @@ class Worker:
     def _load(self, deck: list[str]) -> None:
         program = self.job.program
         self.simulator.load(deck, program.saves, program.t_stop)
-        self.simulator.alter(program.resistors[: len(self.resistances)], self.resistances)
+        if self.resistances is not None:
+            self.simulator.alter(program.resistors, self.resistances)
 
 
 def serve(connection: Connection, job: Job) -> None:

@@ -7,6 +7,7 @@ The only file that imports PySpice, and of PySpice only ``NgSpiceShared``. What 
 - Every line on its standard error would raise in PySpice, harmless notes of newer versions too, so messages are
   collected here and a run is judged by the time it reached.
 - Without ``remove_circuit`` before a load and ``destroy`` after a run its memory grows.
+- Devices with OpenMP loops run 3 to 500 times slower on many threads than on one: ``num_threads`` is 1.
 - One library per process, not re-entrant: there is one `Simulator` in a process.
 - Values travel as text with 17 digits, on this one path only, so that runs repeat bit for bit.
 """
@@ -82,6 +83,7 @@ class Simulator:
         self._c = self._library._ngspice_shared
         self._loaded = False
         self._commands = 0
+        self._command("set num_threads=1")
         self._saves: tuple[str, ...] = ()
         self._t_stop = 0.0
 

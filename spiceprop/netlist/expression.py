@@ -90,8 +90,8 @@ OF_TWO = frozenset({"max", "min", "pow", "pwr"})
 CONSTANTS = {"pi": math.pi, "e": math.e}
 
 # names that ngspice does not let a .param define, and those that a B source takes for something of its own
-RESERVED = PARAMETER_FUNCTIONS | {"ac", "agauss", "aunif", "gauss", "limit", "ternary_fcn", "time", "unif"}
-UNSUPPORTED = frozenset({"hertz", "pwl", "temper"})
+RESERVED = PARAMETER_FUNCTIONS | {"ac", "agauss", "aunif", "gauss", "limit", "temper", "ternary_fcn", "time", "unif"}
+UNSUPPORTED = frozenset({"hertz", "pwl"})
 
 
 def walk(tree: Expression) -> Iterator[Expression]:

@@ -27,8 +27,8 @@ from spiceprop.netlist.source import LogicalLine, Span
 
 DEPTH_LIMIT = 50
 OPERATION_LIMIT = 300  # those who walk a tree recurse into it
-_BINARY = [["||"], ["&&"], ["==", "!=", "<=", ">=", "<", ">"], ["+", "-"], ["*", "/"]]
-_TOKEN = re.compile(r"\s*(\*\*|\|\||&&|[=!<>]=|[-+*/^?:(),{}'<>!]|[a-z_][\w.#]*|$)", re.IGNORECASE)
+_BINARY = [["||"], ["&&"], ["==", "!=", "<>", "<=", ">=", "<", ">"], ["+", "-"], ["*", "/"]]
+_TOKEN = re.compile(r"\s*(\*\*|\|\||&&|[=!<>]=|<>|[-+*/^?:(),{}'<>!]|[a-z_][\w.#]*|$)", re.IGNORECASE)
 _NODE = re.compile(r"\s*([^\s(),={}]+)\s*")
 _SPACE = re.compile(r"\s*")
 
@@ -107,6 +107,7 @@ class ExpressionReader:
             return self.unary()
         start, left = self.position, self.binary(level + 1)
         while operator := self.take(*_BINARY[level]):
+            operator = "!=" if operator == "<>" else operator
             left = self.operation(operator, (left, self.binary(level + 1)), start)
         return left
 
@@ -181,7 +182,7 @@ class ExpressionReader:
             self.position = start
             raise self.error(f"expected a value, found '{token}'")
         if not self.take("("):
-            if token in UNSUPPORTED and (self.source or token == "temper"):
+            if token in UNSUPPORTED and self.source:
                 raise self.span(start).error(f"'{token}' is not supported in an expression: use a number")
             return Name(token, self.span(start))
         if token in ("v", "i"):
@@ -192,6 +193,8 @@ class ExpressionReader:
             while self.take(","):
                 arguments.append(self.ternary())
             self.expect(")")
+        if token == "ternary_fcn" and len(arguments) == 3:
+            return self.operation("?:", tuple(arguments), start)
         return Call(token, tuple(arguments), self.span(start))
 
     def _check_braces(self, inner: Expression, start: int, inside: int) -> None:

@@ -36,15 +36,13 @@ def flatten(netlist: Netlist) -> FlatCircuit:
     opener = _Opener(circuit, netlist.global_nodes)
     opener.open(netlist.body, "", opener.globals, circuit.scope, [netlist.body])
     if netlist.transient and netlist.transient.uic:
-        # with uic a .nodeset starts a node as an .ic does, where there is none (measured)
-        circuit.initial.update(circuit.guesses | circuit.initial)
-        circuit.guesses.clear()
+        _start_from_guesses(circuit)
     check_references(circuit)
     return circuit
 
 
 def flatten_subcircuit(netlist: Netlist, name: str) -> FlatCircuit:
-    """One ``.subckt`` of the netlist as a circuit of its own; its ports keep their names."""
+    """One ``.subckt`` of the netlist as a circuit of its own, which starts with ``uic``; its ports keep their names."""
     subcircuit = netlist.body.subcircuits.get(name.lower())
     if subcircuit is None:
         found = ", ".join(netlist.body.subcircuits) or "none"
@@ -54,8 +52,15 @@ def flatten_subcircuit(netlist: Netlist, name: str) -> FlatCircuit:
     opener = _Opener(circuit, netlist.global_nodes)
     names = opener.globals | {port: port for port in subcircuit.ports}
     opener.open(subcircuit.body, "", names, scope, [netlist.body, subcircuit.body])
+    _start_from_guesses(circuit)
     check_references(circuit)
     return circuit
+
+
+def _start_from_guesses(circuit: FlatCircuit) -> None:
+    """With ``uic`` a ``.nodeset`` starts a node as an ``.ic`` does, where there is none (measured)."""
+    circuit.initial.update(circuit.guesses | circuit.initial)
+    circuit.guesses.clear()
 
 
 class _Opener:
@@ -123,7 +128,8 @@ class _Opener:
             raise instance.span.error(
                 f"subcircuits are nested more than {DEPTH_LIMIT} deep: '{subcircuit.name}' contains itself"
             )
-        inner = Scope(subcircuit.body.parameters | subcircuit.defaults, parameters, scope)
+        outer_named = {name: value for name, value in subcircuit.defaults.items() if _names_itself(name, value)}
+        inner = Scope(subcircuit.body.parameters | subcircuit.defaults, outer_named | parameters, scope)
         inner_names = self.globals | dict(zip(subcircuit.ports, nodes, strict=True))
         bodies = [*bodies[:depth], subcircuit.body]
         self.open(subcircuit.body, f"{prefix}{instance.name}.", inner_names, inner, bodies, multiplier)
@@ -146,6 +152,11 @@ def _chosen(body: Body, scope: Scope) -> Body:
                 chosen.guesses |= inner.guesses
                 break
     return chosen
+
+
+def _names_itself(name: str, value: Value) -> bool:
+    """Whether a default is made of the caller's parameter of the same name: ``.subckt s a r={r/2}``."""
+    return any(isinstance(tree, Name) and tree.name == name for tree in walk(value.expression))
 
 
 def _controls(element: Element, prefix: str, names: dict[str, str]) -> tuple[str, ...]:

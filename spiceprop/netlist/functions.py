@@ -2,12 +2,14 @@
 """``.func``: its calls replaced by its body, as ngspice replaces them, when all of the netlist is read.
 
 A body means what it would mean where it is called: ``^`` is another power in a B source than in a parameter, and its
-names are parameters of the caller. The inner body's functions hide those of the outer ones.
+names are parameters of the caller. The inner body's functions hide those of the outer ones. ``pi`` and ``e`` in
+B sources, and ``temper`` everywhere, are numbers.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
 
+from spiceprop.netlist.evaluate import evaluate
 from spiceprop.netlist.expression import (
     CONSTANTS,
     OF_TWO,
@@ -21,6 +23,7 @@ from spiceprop.netlist.expression import (
     Probe,
     walk,
 )
+from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import Body, Device, Function, Netlist, Value
 
 SIZE_LIMIT = 20_000  # nodes of one expression: functions of functions grow without bounds
@@ -35,21 +38,31 @@ def expand_functions(netlist: Netlist) -> None:
     ------
     UserError: an unknown function, a wrong number of arguments, a function that calls itself.
     """
-    _expand_body(netlist.body, {})
     # the numbers of analyses and options are read in the scope of the top level
     loose = [option.value for option in netlist.options.values() if isinstance(option.value, Value)]
     for value in [*loose, *(netlist.transient.times if netlist.transient else ())]:
-        _expand_value(value, netlist.body.functions)
+        _expand_value(value, netlist.body.functions, {})
+    temperature = Number(temperature_of(netlist))
+    _expand_body(netlist.body, {}, {"temper": temperature})
 
 
-def _expand_body(body: Body, outer: Functions) -> None:
+def temperature_of(netlist: Netlist) -> float:
+    """Degrees Celsius: ``.temp``, else ``.options temp=``, else 27."""
+    for name in (".temp", "temp"):
+        option = netlist.options.get(name)
+        if option and isinstance(option.value, Value):
+            return evaluate(option.value, Scope(netlist.body.parameters))
+    return 27.0
+
+
+def _expand_body(body: Body, outer: Functions, constants: dict[str, Expression]) -> None:
     functions = outer | body.functions
     for value in _values(body):
-        _expand_value(value, functions)
+        _expand_value(value, functions, constants)
     for subcircuit in body.subcircuits.values():
         for value in subcircuit.defaults.values():
-            _expand_value(value, functions)
-        _expand_body(subcircuit.body, functions)
+            _expand_value(value, functions, constants)
+        _expand_body(subcircuit.body, functions, constants)
 
 
 def _values(body: Body) -> Iterator[Value]:
@@ -68,9 +81,11 @@ def _values(body: Body) -> Iterator[Value]:
             yield from _values(branch)
 
 
-def _expand_value(value: Value, functions: Functions) -> None:
-    if value.source or any(isinstance(tree, Call) for tree in walk(value.expression)):
-        value.expression = _Expansion(functions, source=value.source).expand(value.expression, {}, 0)
+def _expand_value(value: Value, functions: Functions, constants: dict[str, Expression]) -> None:
+    if value.source:
+        constants = constants | {name: Number(number) for name, number in CONSTANTS.items()}
+    if any(isinstance(tree, Call) or getattr(tree, "name", None) in constants for tree in walk(value.expression)):
+        value.expression = _Expansion(functions, constants, source=value.source).expand(value.expression, {}, 0)
 
 
 def _argument_text(bound: dict[str, Expression], target: str) -> str:
@@ -81,8 +96,8 @@ def _argument_text(bound: dict[str, Expression], target: str) -> str:
 class _Expansion:
     """Replaces calls in one expression and counts what it makes."""
 
-    def __init__(self, functions: Functions, *, source: bool):
-        self.functions, self.source, self.size = functions, source, 0
+    def __init__(self, functions: Functions, constants: dict[str, Expression], *, source: bool):
+        self.functions, self.constants, self.source, self.size = functions, constants, source, 0
 
     def expand(self, tree: Expression, bound: dict[str, Expression], depth: int) -> Expression:
         self.size += 1
@@ -91,8 +106,7 @@ class _Expansion:
         if isinstance(tree, Name):
             if tree.name in bound:
                 return self.expand(bound[tree.name], {}, depth + 1)
-            constant = self.source and tree.name in CONSTANTS
-            return Number(CONSTANTS[tree.name], tree.span) if constant else tree
+            return self.constants.get(tree.name, tree)
         if isinstance(tree, Probe) and bound:
             return replace(tree, targets=tuple(_argument_text(bound, target) for target in tree.targets))
         if isinstance(tree, Operation):

@@ -2,7 +2,8 @@
 """SPICE numbers: a decimal, then a scale suffix, then unit letters that mean nothing.
 
 ``10uF`` is 1e-5, ``1meg`` is 1e6, ``1m`` and ``1M`` are 1e-3, ``5V`` is 5, ``1F`` is
-1e-15. Case does not matter. The micro sign is a u, in Latin-1 and in UTF-8 (read byte by byte, see `source`).
+1e-15. Case does not matter. The micro sign is a u, in Latin-1 and in UTF-8 (read byte by
+byte, see `source`), and the Greek omega means nothing.
 """
 
 import math
@@ -13,7 +14,8 @@ MIL = 25.4e-6
 
 NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
 MICRO = re.compile("\xc2?\xb5")
-LETTERS = re.compile(rf"(?:{MICRO.pattern})?[a-z]*", re.IGNORECASE)
+OHM = "\xce\xa9"
+LETTERS = re.compile(rf"(?:{MICRO.pattern})?(?:[a-z]|{OHM})*", re.IGNORECASE)
 
 
 def match_number(text: str, start: int) -> tuple[float, int] | None:
@@ -22,7 +24,7 @@ def match_number(text: str, start: int) -> tuple[float, int] | None:
     if digits is None:
         return None
     letters = LETTERS.match(text, digits.end())
-    word = MICRO.sub("u", letters.group().lower())
+    word = MICRO.sub("u", letters.group()).lower()
     if word.startswith("mil"):
         return float(digits.group()) * MIL, letters.end()
     suffix = "meg" if word.startswith("meg") else word[:1]
@@ -43,6 +45,22 @@ def objection(text: str, *, parameter: bool) -> str | None:
     if parameter and word.startswith("mil"):
         return f"the suffix of {text} is 1e-3 in a parameter and 25.4e-6 elsewhere: write e-3 or 25.4e-6"
     return None
+
+
+def literal(text: str, value: float) -> str | None:
+    """The number as it was written, without its unit letters, or None where ``text`` is not this number.
+
+    ngspice multiplies a mantissa by a power of ten, so 300u and 0.0003 differ in their last bit there: what is printed
+    for it keeps the designer's spelling.
+    """
+    sign, digits = text[: text.startswith(("+", "-"))], text.lstrip("+-")
+    found = match_number(digits, 0)
+    if found is None or found[1] != len(digits) or value != (-found[0] if sign == "-" else found[0]):
+        return None
+    mantissa = NUMBER.match(digits).group()
+    word = MICRO.sub("u", digits[len(mantissa) :]).lower()
+    scale = next((suffix for suffix in ("meg", "mil", *SUFFIXES) if word.startswith(suffix)), "")
+    return f"{sign}{mantissa}{scale}"
 
 
 def format_number(value: float) -> str:

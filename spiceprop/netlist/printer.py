@@ -10,7 +10,7 @@ import itertools
 from spiceprop.netlist.evaluate import evaluate
 from spiceprop.netlist.expression import Call, Expression, Name, Number, Operation, Probe
 from spiceprop.netlist.flat import FlatCircuit, FlatElement, FlatModel, element_name
-from spiceprop.netlist.numbers import format_number
+from spiceprop.netlist.numbers import format_number, literal
 from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import (
     BehaviouralSource,
@@ -35,7 +35,9 @@ def print_circuit(circuit: FlatCircuit) -> list[str]:
 
 
 def number(value: Value, scope: Scope) -> str:
-    return format_number(evaluate(value, scope))
+    tree, found = value.expression, evaluate(value, scope)
+    written = literal(tree.span.text, found) if isinstance(tree, Number) and tree.span else None
+    return written or format_number(found)
 
 
 def print_element(flat: FlatElement) -> str:
@@ -59,8 +61,7 @@ def _rest(flat: FlatElement) -> list[str]:
         return [f"{element.quantity}={print_expression(element.value.expression, flat)}"]
     words = [word if isinstance(word, str) else number(word, scope) for word in element.words]
     model = [flat.model.name] if flat.model else []
-    # an R, C or L has its value in front of its model
-    return [*words, *model] if element.name[0] in "rcl" else [*flat.controls, *model, *words]
+    return [*flat.controls, *model, *words]
 
 
 def _waveform(wave: Waveform, scope: Scope) -> str:

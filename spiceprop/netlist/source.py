@@ -182,7 +182,7 @@ def logical_lines(source: Source, *, title: bool) -> list[LogicalLine]:
 def _check_title(source: Source, content: str) -> None:
     """ngspice reads an ``.include`` or ``.lib`` on the first line and refuses other commands there."""
     word = content.split(None, 1)[0].lower() if content else ""
-    if word.startswith(".") and word not in (".include", ".inc", ".lib", ".title"):
+    if word.startswith(".") and word not in (".include", ".inc", ".lib") and not word.startswith(".title"):
         raise source_error(
             source, 0, f"the first line is the title, and '{word}' cannot stand there: put a title above"
         )

@@ -4,6 +4,7 @@
 The file is written whole beside its place and renamed, at every checkpoint: a killed run leaves the last one.
 """
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from spiceprop.errors import UserError
 from spiceprop.store.atomic import written_beside
 
 SCHEMA = 2
+# what h5py and numpy make of a file in which bytes are wrong, or other things stand under our names
+FOREIGN = (AttributeError, KeyError, MemoryError, OverflowError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass
@@ -143,15 +146,15 @@ def load_run(path: Path) -> RunRecord:
     """
     try:
         with h5py.File(path, "r") as file:
-            if file.attrs.get("schema") != SCHEMA:
+            if not np.array_equal(file.attrs.get("schema"), SCHEMA):
                 raise UserError(
                     f"no run of spiceprop: its schema is {file.attrs.get('schema')}, not {SCHEMA}. A run of another "
                     "version is read by that version",
                     file=str(path),
                 )
             return _read(file)
-    except KeyError as error:
-        raise UserError(f"not a whole run.h5: {error.args[0]}", file=str(path)) from error
+    except FOREIGN as error:
+        raise UserError(f"not a whole run.h5 ({error}): it is damaged, or something else's", file=str(path)) from error
     except OSError as error:
         raise UserError(f"cannot read the run: {error}. A run folder holds run.h5", file=str(path)) from error
 
@@ -168,13 +171,17 @@ def _read(file: h5py.File) -> RunRecord:
         file["optimiser"].visititems(
             lambda name, node: optimiser.update({name: node[()]}) if isinstance(node, h5py.Dataset) else None
         )
+    experiment = file["experiment"][()].decode()
+    json.loads(experiment)
     updates = file["checkpoints/updates"][()]
+    if not updates.size:
+        raise ValueError("no checkpoint in it")
     layers = [file[f"checkpoints/crossbar_{layer}"][()] for layer in range(1, len(file["checkpoints"]))]
     validation = zip(
         *(file[f"validation/{name}"][()].tolist() for name in ("updates", "loss", "accuracy")), strict=True
     )
     return RunRecord(
-        experiment=file["experiment"][()].decode(),
+        experiment=experiment,
         netlist=netlist,
         seed=int(file.attrs["seed"]),
         ngspice=str(file.attrs["ngspice"]),

@@ -134,7 +134,7 @@ REFUSED = {
     "ddt(v(x))": "function 'ddt' is not known in a B source",
     "pwl(v(x),0,0,1,1)": "function 'pwl' is not known in a B source",
     "v(x)*time": "'time' in an expression is not supported: use a PULSE or PWL source",
-    "v(x)*temper": "'temper' is not supported in an expression",
+    "v(x)*hertz": "'hertz' is not supported in an expression",
     "v(x)*1a": "the suffix of 1a",
     "v(x)/0": "cannot evaluate 'v(x)/0'",
     "v(x)+1/(2-2)": "cannot evaluate '1/(2-2)'",
