@@ -215,7 +215,7 @@ class WholeCircuit:
         """df/dx, (entries, points)."""
         x = self.padded(x)
         found = [part for group in self.groups for part in group.evaluate(group.template.row_slopes[1], x, times)]
-        return np.concatenate(found)
+        return np.concatenate(found) if found else np.zeros((0, len(times)))
 
     def charge_slopes(self, x: np.ndarray, times: np.ndarray) -> np.ndarray:
         """dq/dx, (entries, points)."""
