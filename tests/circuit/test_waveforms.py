@@ -77,8 +77,8 @@ def test_values_and_edges_are_those_of_ngspice(letter):
         assert np.ptp(values) > 0.5, case
         inside = wave.edges[(wave.edges > 0) & (wave.edges < T_STOP)]
         on = [abs(run.times - edge).min() < 1e-9 * T_STOP for edge in inside]
-        # ngspice leaves some out, of pulses that overlap above all
-        assert not len(inside) or np.mean(on) > 0.5, f"ngspice has no points on edges of {case}"
+        # ngspice leaves some out, of pulses that overlap above all, and puts none where SIN and AM begin
+        assert not case.startswith(("pulse", "pwl")) or np.mean(on) > 0.5, f"ngspice has no points on edges of {case}"
 
 
 @pytest.mark.parametrize("letter", ["v", "i"])
