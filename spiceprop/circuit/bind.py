@@ -5,14 +5,15 @@ Unknowns are named ``v(node)`` and ``i(element)``; ``v(0)`` is ground. A value i
 scope that its parameters are looked up in.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import sympy as sp
 
 from spiceprop.circuit import stamps
-from spiceprop.circuit.stamps import WAVE, Environment, Stamp
+from spiceprop.circuit.stamps import CONSTANT, WAVE, Environment, Stamp, value_symbol
 from spiceprop.circuit.symbols import OpenTranslator, parameter_symbol
-from spiceprop.netlist.expression import Probe
+from spiceprop.netlist.expression import Call, Expression, Number, Operation, Probe, walk
 from spiceprop.netlist.flat import FlatCircuit, FlatElement, element_name
 from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import (
@@ -41,16 +42,43 @@ class Bound:
 
 
 class LocalTranslator(OpenTranslator):
-    """The expression of a B source in local symbols."""
+    """The expression of a B source in local symbols.
+
+    Its numbers become values of the element, so that lines that differ in their numbers alone share a stamp; exponents
+    and 0 stay, as they decide what can be simplified.
+    """
 
     def __init__(self, flat: FlatElement):
         super().__init__(flat.scope, self._sense)
         self.sensed: dict[str, sp.Symbol] = {}
+        self.numbers: dict[str, Number] = {}
+        self._kept = {id(tree) for power in walk(flat.element.value.expression) for tree in _exponent(power)}
+
+    def _translate(self, tree: Expression, scope: Scope, flat: FlatElement | None) -> sp.Basic:
+        if not isinstance(tree, Number) or tree.value == 0 or id(tree) in self._kept:
+            return super()._translate(tree, scope, flat)
+        role = f"{CONSTANT}{len(self.numbers)}"
+        self.numbers[role] = tree
+        return value_symbol(role)
+
+    def values(self) -> dict[str, tuple[sp.Symbol, Value]]:
+        """Symbols and values of the numbers and of the parameters, by role."""
+        numbers = {role: (value_symbol(role), Value(tree, tree.span)) for role, tree in self.numbers.items()}
+        names = {f"param:{name}": (parameter_symbol(name), Value(tree, tree.span)) for name, tree in self.names.items()}
+        return numbers | names
 
     def _sense(self, flat: FlatElement, probe: Probe) -> sp.Expr:
         names = sensed_unknowns(flat, probe)
         local = [self.sensed.setdefault(name, sp.Symbol(f"x{len(self.sensed)}", real=True)) for name in names]
         return local[0] - local[1] if len(local) > 1 else local[0]
+
+
+def _exponent(tree: Expression) -> Iterator[Expression]:
+    """All of the exponent, where the tree is a power."""
+    if isinstance(tree, Operation) and tree.operator == "^":
+        yield from walk(tree.operands[1])
+    if isinstance(tree, Call) and tree.function in ("pow", "pwr"):
+        yield from walk(tree.arguments[1])
 
 
 def sensed_unknowns(flat: FlatElement, probe: Probe) -> tuple[str, ...]:
@@ -129,14 +157,12 @@ class Binder:
         key = (id(element), tuple(map(order.index, sensed)), tuple(places))
         if key not in self._expressions:
             local = LocalTranslator(flat)
-            expression = local.source(element.value.expression, flat)
-            parameters = {f"param:{name}": parameter_symbol(name) for name in local.names}
-            values = stamps.symbols_of(tuple(places)) | parameters
+            expression, found = local.source(element.value.expression, flat), local.values()
+            values = stamps.symbols_of(tuple(places)) | {role: symbol for role, (symbol, _) in found.items()}
             unknowns = tuple(local.sensed[name] for name in order)
-            stamp = stamps.behavioural(unknowns, values, element.quantity, expression)
-            parameters = {f"param:{name}": Value(tree, tree.span) for name, tree in local.names.items()}
-            self._expressions[key] = stamp, parameters
-        stamp, parameters = self._expressions[key]
-        places |= {role: (value, flat.scope) for role, value in parameters.items()}
+            stamp = stamps.behavioural(unknowns, tuple(values.items()), element.quantity, expression)
+            self._expressions[key] = stamp, {role: value for role, (_, value) in found.items()}
+        stamp, values = self._expressions[key]
+        places |= {role: (value, flat.scope) for role, value in values.items()}
         own = (branch,) if element.quantity == "v" else ()
         return Bound(flat, stamp, (*nodes, *own, *order), places)

@@ -23,6 +23,8 @@ import sympy as sp
 
 WAVE = "wave"
 """The role of a source's value that changes with time: see `waveforms`."""
+CONSTANT = "number:"
+"""How the roles of numbers in a B source's expression begin: no gradient is asked by them."""
 
 PLUS, MINUS, SENSED_PLUS, SENSED_MINUS = (sp.Symbol(name, real=True) for name in ("v+", "v-", "vc+", "vc-"))
 BRANCH, SENSED_BRANCH, OTHER_BRANCH = (sp.Symbol(name, real=True) for name in ("i", "ic", "i2"))
@@ -144,10 +146,12 @@ def controlled(letter: str, roles: tuple[str, ...]) -> Stamp:
     return output(sensed, values, "i" if letter in "gf" else "v", value * multiplier(values))
 
 
+@cache
 def behavioural(
-    unknowns: tuple[sp.Symbol, ...], values: dict[str, sp.Symbol], quantity: str, expression: sp.Expr
+    unknowns: tuple[sp.Symbol, ...], roles: tuple[tuple[str, sp.Symbol], ...], quantity: str, expression: sp.Expr
 ) -> Stamp:
-    """B: an expression of what it senses, of parameters and of time."""
+    """B: an expression of what it senses, of parameters, numbers and time."""
+    values = dict(roles)
     return output(unknowns, values, quantity, expression * multiplier(values))
 
 

@@ -18,7 +18,7 @@ import sympy as sp
 from scipy import sparse
 
 from spiceprop.circuit.bind import Binder, Bound
-from spiceprop.circuit.stamps import WAVE, Environment, Stamp
+from spiceprop.circuit.stamps import CONSTANT, WAVE, Environment, Stamp
 from spiceprop.circuit.symbols import NUMERIC, TIME, differentiate
 from spiceprop.circuit.waveforms import Context, Wave
 from spiceprop.errors import UserError
@@ -39,25 +39,31 @@ class Template:
     def __init__(self, stamp: Stamp):
         self.stamp = stamp
         self._arguments = [*stamp.unknowns, TIME, *stamp.values.values()]
-        by_unknown, by_value = list(stamp.unknowns), list(stamp.values.values())
+        by_unknown, by_time = dict(enumerate(stamp.unknowns)), {0: TIME}
+        values = enumerate(stamp.values.items())
+        by_value = {place: symbol for place, (role, symbol) in values if not role.startswith(CONSTANT)}
         self.row_places = [stamp.unknowns.index(row) for row in stamp.rows]
         rows = list(stamp.rows.values())
         charges, initial = [charge.value for charge in stamp.charges], [charge.initial for charge in stamp.charges]
         self.rows, self.charges = self._compile(rows), self._compile(charges)
         self.row_slopes, self.charge_slopes = self._slopes(rows, by_unknown), self._slopes(charges, by_unknown)
-        self.row_rates = self._slopes(rows, [TIME])
+        self.row_rates = self._slopes(rows, by_time)
         self.row_sensitivities = self._slopes(rows, by_value)
         self.charge_sensitivities = self._slopes(charges, by_value)
         self.initial, self.initial_sensitivities = self._compile(initial), self._slopes(initial, by_value)
 
     def _compile(self, expressions: list[sp.Expr]) -> Callable:
+        if not expressions:
+            return lambda *_: []
         return sp.lambdify(self._arguments, expressions, modules=NUMERIC, cse=True, dummify=True)
 
-    def _slopes(self, expressions: list[sp.Expr], symbols: list[sp.Symbol]) -> tuple[list[tuple[int, int]], Callable]:
+    def _slopes(
+        self, expressions: list[sp.Expr], symbols: dict[int, sp.Symbol]
+    ) -> tuple[list[tuple[int, int]], Callable]:
         slopes = {
             (i, j): differentiate(sp.sympify(expression), symbol)
             for i, expression in enumerate(expressions)
-            for j, symbol in enumerate(symbols)
+            for j, symbol in symbols.items()
             if sp.sympify(expression).has(symbol)
         }
         slopes = {place: slope for place, slope in slopes.items() if slope != 0}
@@ -209,7 +215,7 @@ class WholeCircuit:
         """df/dx, (entries, points)."""
         x = self.padded(x)
         found = [part for group in self.groups for part in group.evaluate(group.template.row_slopes[1], x, times)]
-        return np.concatenate(found)
+        return np.concatenate(found) if found else np.zeros((0, len(times)))
 
     def charge_slopes(self, x: np.ndarray, times: np.ndarray) -> np.ndarray:
         """dq/dx, (entries, points)."""

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``grad --check``: every derivative again by finite differences of ngspice.
 
-What is compared is the gradient that the user gets, of the run as the netlist asks for it, with differences of runs at
-tight tolerances whose steps are set by tmax alone, at the length of the shorter steps of the user's run. So a
-disagreement can mean two things: a wrong derivative, or steps too long for the user's own run to be accurate. To tell
-them, the adjoint of the tight run is computed as well: where it agrees with the differences the derivative is right
-and the steps are too long, and a warning says so.
+What is compared is the gradient that the user gets, with differences of the very run that it was taken of: the same
+even steps, set by tmax alone (see `run`), the Newton tighter where the circuit lets it be. So a disagreement means a
+wrong derivative, or a loss that has none (a threshold is crossed). Whether the steps are short enough for the circuit
+itself is another question, which a run with half the step answers: values that it changes are warned of.
 
 A difference states its own error (see `adjoint.finite_difference`). A value disagrees where it is further from the
 difference than the tolerance, relative to the larger of the two, and than that error.
@@ -16,23 +15,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from spiceprop.adjoint.finite_difference import Difference, central_difference
 from spiceprop.cluster.isolated import IsolatedSimulator
-from spiceprop.engines import Status, Trajectory
+from spiceprop.engines import Status
 from spiceprop.netlist import read_netlist
 from spiceprop.report import ProgressBar
 from spiceprop.sensitivity.gradient import Gradient, Problem
 from spiceprop.sensitivity.loss import Loss
 from spiceprop.sensitivity.names import Target
-from spiceprop.sensitivity.run import REFERENCE_OPTIONS, Analysis
+from spiceprop.sensitivity.run import Analysis
 from spiceprop.sensitivity.vary import varied
 
 RELATIVE_STEP = 1e-3
 STEP_OF_A_TIME = 1e-5
 """Shorter, since the number of points jumps where the time between two edges passes a multiple of the step."""
-MOST_POINTS, MOST_TIMES_POINTS = 20_000, 10
 FLOOR = 1e-6
 """Share of the largest |p dL/dp| below which a derivative is not told from 0."""
 
@@ -90,64 +86,60 @@ def grad_file(
 
 def check(problem: Problem, tolerance: float, progress: ProgressBar | None = None) -> Checked:
     """The gradient and its finite differences."""
-    trajectory = problem.run(problem.analysis)
-    found = problem.gradient(problem.analysis, trajectory)
+    analysis, trajectory = problem.solve()
+    found = problem.gradient(analysis, trajectory)
     if not found.ok:
         return Checked(found)
-    step = reference_step(problem.analysis, trajectory)
-    for options in REFERENCE_OPTIONS:
-        reference = problem.analysis.reference(step, options)
-        try:
-            tight = problem.gradient(reference, problem.run(reference))
-            if not tight.ok:
-                raise Failed(tight.status, tight.message)
-            differences = _differences(problem, reference, progress)
-            break
-        except Failed as failed:
-            message = f"a run for finite differences: {failed.message}"
-            failure = Checked(replace(found, status=failed.status, message=message))
-    else:
-        return failure
-    sizes = [abs(one.value * found.values[name]) for name, one in differences.items()]
+    even = analysis.even(analysis.even_step(trajectory))
+    differences, failures = _differences(problem, even, progress)
+    sizes = [abs(one.value * found.values[name]) for name, one in differences.items() if math.isfinite(one.value)]
     floor = FLOOR * max(sizes, default=0.0)
     away = [name for name, one in differences.items() if not agree(found, name, one, tolerance, floor)]
-    coarse = [name for name in away if agree(tight, name, differences[name], tolerance, floor)]
-    warnings = [*found.warnings, *_coarse_warnings(coarse, reference)]
+    warnings = [*found.warnings, *failures, *_coarse_warnings(problem, even, found, tolerance)]
     return Checked(replace(found, warnings=warnings), differences, tuple(away))
 
 
-def _differences(problem: Problem, reference: Analysis, progress: ProgressBar | None) -> dict[str, Difference]:
+def _differences(
+    problem: Problem, even: Analysis, progress: ProgressBar | None
+) -> tuple[dict[str, Difference], list[str]]:
+    """By name, nan where a run fails with the tight and with the ordinary Newton; and a message for each of those."""
     if progress:
         progress.expect(len(problem.targets))
-    found = {}
+    found, failures = {}, []
     for target in problem.targets:
-        found[target.name] = difference(problem, reference, target)
+        for reference in (even.tight(), even):
+            try:
+                found[target.name] = difference(problem, reference, target)
+                break
+            except Failed as failed:
+                message = f"no finite difference of {target.name}: {failed.status}, {failed.message}"
+        else:
+            found[target.name] = Difference(math.nan, math.nan)
+            failures.append(message)
         if progress:
             progress(1, target.name)
-    return found
+    return found, failures
 
 
 def agree(found: Gradient, name: str, reference: Difference, tolerance: float, floor: float) -> bool:
     slope = found.gradients[name]
     allowed = tolerance * max(abs(slope), abs(reference.value)) + 2 * reference.error
-    allowed = max(allowed, floor / (abs(found.values[name]) or 1.0))
+    allowed = max(allowed, floor / (abs(found.values[name]) or 1.0))  # nan where there is no difference
     return math.isfinite(slope) and abs(slope - reference.value) <= allowed
 
 
-def _coarse_warnings(coarse: list[str], reference: Analysis) -> list[str]:
-    if not coarse:
-        return []
-    return [
-        f"{' '.join(coarse)}: with steps of {reference.transient.longest_step:g} s the gradient agrees with the finite "
-        "difference: the steps of this run are too long; give .tran a smaller tmax"
+def _coarse_warnings(problem: Problem, even: Analysis, found: Gradient, tolerance: float) -> list[str]:
+    """Values whose gradient is another one with half the step."""
+    half = even.even(even.transient.longest_step / 2)
+    finer = problem.gradient(half, problem.run(half))
+    moved = [
+        f"{name} ({slope:g}, now {found.gradients[name]:g})"
+        for name, slope in finer.gradients.items()
+        if abs(slope - found.gradients[name]) > tolerance * max(abs(slope), abs(found.gradients[name]))
     ]
-
-
-def reference_step(analysis: Analysis, trajectory: Trajectory) -> float:
-    """A step for the reference: that which nine in ten of the user's steps exceed, within reason."""
-    shorter = float(np.quantile(np.diff(trajectory.times), 0.1))
-    points = min(MOST_POINTS, MOST_TIMES_POINTS * len(trajectory.times))
-    return max(min(shorter, analysis.transient.longest_step), analysis.transient.t_stop / points)
+    if not moved:
+        return []
+    return [f"with half the step the gradient is another one: {', '.join(moved)}; give .tran a smaller tmax"]
 
 
 def difference(problem: Problem, analysis: Analysis, target: Target) -> Difference:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``grad``: a netlist, a loss and names, to the derivatives of the loss by what the names mean.
 
-One run of ngspice, one backward sweep for the derivatives by every number of every element (`adjoint.sparse`), then
-for each NAME the sum over the numbers that depend on it (`chain`).
+A run of ngspice (see `run`), one backward sweep for the derivatives by every number of every element
+(`adjoint.sparse`), then for each NAME the sum over the numbers that depend on it (`chain`).
 """
 
 import math
@@ -19,12 +19,16 @@ from spiceprop.adjoint.whole_steps import WholeRun
 from spiceprop.circuit.whole import WholeCircuit
 from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.engines import Status, Trajectory
-from spiceprop.netlist import FlatCircuit, Netlist, flatten, read_netlist
+from spiceprop.netlist import FlatCircuit, FlatElement, Netlist, flatten, read_netlist
+from spiceprop.netlist.expression import Call, Operation, walk
+from spiceprop.netlist.tree import BehaviouralSource
 from spiceprop.sensitivity.chain import Chain
 from spiceprop.sensitivity.loss import Loss, LossSlopes, Window
 from spiceprop.sensitivity.names import Names, Target
 from spiceprop.sensitivity.run import Analysis, simulate, steps_of
 
+SWITCHING_FUNCTIONS = frozenset({"u", "sgn", "floor", "ceil", "nint", "eq0", "ne0", "gt0", "lt0", "ge0", "le0"})
+SWITCHING_OPERATORS = frozenset({"?:", "<", ">", "<=", ">=", "==", "!=", "!"})
 APART = 0.05
 """How much the derivatives by the vertex and by the largest sample may differ without a warning."""
 
@@ -123,6 +127,18 @@ class Problem:
     def run(self, analysis: Analysis, circuit: FlatCircuit | None = None) -> Trajectory:
         return simulate(self.simulator, circuit or self.circuit, analysis, self.whole.names)
 
+    def solve(self) -> tuple[Analysis, Trajectory]:
+        """The run that the gradient is taken of, with even steps where the circuit can be solved with them."""
+        own = self.run(self.analysis)
+        if not own.ok:
+            return self.analysis, own
+        even = self.analysis.even(self.analysis.even_step(own))
+        trajectory = self.run(even)
+        if trajectory.ok:
+            return even, trajectory
+        warning = "with even steps the run fails: the steps follow the solution, and the derivative holds them fixed"
+        return self.analysis.warned(warning), own
+
     def slopes(self, trajectory: Trajectory) -> LossSlopes:
         """The loss on a run and its derivatives by the saved values."""
         window = Window.of(trajectory.times, self.analysis.t_start, self.analysis.transient.t_stop)
@@ -177,6 +193,9 @@ class Problem:
             warnings.append(
                 f"{run.unexplained} of {len(run.h) - 1} steps obey no known integration rule: the gradient is a guess"
             )
+        if jumping := [flat.name for flat in self.circuit.elements if may_jump(flat)]:
+            names = " ".join(jumping[:10]) + (" ..." if len(jumping) > 10 else "")
+            warnings.append(f"{names}: what switches at a threshold may jump, and the derivative does not see when")
         for target in self.targets:
             if target.wave and not any((id(v), id(s)) in adjoint.by_place for v, s in target.places):
                 warnings.append(f"{target.name} does not act: ngspice takes its default in place of 0")
@@ -189,6 +208,16 @@ class Problem:
                     f"{slopes[1]:g} instead of {slopes[0]:g}: use shorter steps, or a smooth loss"
                 )
         return warnings
+
+
+def may_jump(flat: FlatElement) -> bool:
+    """Whether a B source has something that switches."""
+    if not isinstance(flat.element, BehaviouralSource):
+        return False
+    trees = list(walk(flat.element.value.expression))
+    called = {tree.function for tree in trees if isinstance(tree, Call)}
+    operators = {tree.operator for tree in trees if isinstance(tree, Operation)}
+    return bool(called & SWITCHING_FUNCTIONS or operators & SWITCHING_OPERATORS)
 
 
 def gradient(netlist: Netlist | str | Path, loss: str, wrt: Sequence[str] | None = None) -> Gradient:
@@ -209,4 +238,4 @@ def gradient(netlist: Netlist | str | Path, loss: str, wrt: Sequence[str] | None
     parsed = Loss(loss)
     with IsolatedSimulator() as simulator:
         problem = Problem(netlist, parsed, wrt, simulator)
-        return problem.gradient(problem.analysis, problem.run(problem.analysis))
+        return problem.gradient(*problem.solve())

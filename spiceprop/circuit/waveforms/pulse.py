@@ -5,6 +5,8 @@ Rise and fall last tstep where missing or 0. Width and period are then tstop; fo
 and the period the length of one pulse. ``np`` counts the pulses, 0 is without end.
 """
 
+import math
+
 import sympy as sp
 
 from spiceprop.circuit.symbols import TIME, whole_part
@@ -33,12 +35,14 @@ def pulse(given: Arguments, context: Context) -> sp.Expr:
 
 
 def edges(given: dict[str, float], context: Context) -> list[float]:
-    """The corners within one period; all others are whole periods later."""
+    """The corners of every pulse."""
     rise, fall = (given.get(name, context.t_step) for name in ("tr", "tf"))
     newer = context.newer and context.voltage
     width = given.get("pw", 0.0 if newer else context.t_stop)
     period = given.get("per", rise + width + fall if newer else context.t_stop)
     first = given.get("td", 0.0)
     count = min(int(max(context.t_stop - first, 0.0) / period) + 1, 100_000)
-    corners = (0.0, rise, rise + width, rise + width + fall)
+    if given.get("phase", 0.0) > 0:
+        count = min(count, math.ceil(given["phase"]))
+    corners = [corner for corner in (0.0, rise, rise + width, rise + width + fall) if corner < period or not corner]
     return [first + turn * period + corner for turn in range(count) for corner in corners]
