@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The other end of `process.Process`: what runs in a process of its own, from its first line on.
 
-The process works in an empty folder that is already removed, so nothing is found and nothing can be written there;
-its HOME is no folder at all. ngspice executes ``.spiceinit`` from both.
+The process works in an empty folder and its HOME is no folder at all: ngspice executes ``.spiceinit`` from both. It can
+write into that folder, because BSIM models drop their checks of a transistor where they cannot write their log.
 """
 
 import ctypes
 import os
 import signal
 import sys
-import tempfile
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,7 +38,7 @@ def main() -> None:
 
     sys.excepthook = report
     try:
-        _leave_all_folders()
+        os.environ["HOME"] = NO_FOLDER
         for serve, arguments in requests(connection):
             serve(connection, *arguments)
     except UserError as error:
@@ -65,12 +64,3 @@ def _end_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the line above
         os._exit(1)
-
-
-def _leave_all_folders() -> None:
-    try:
-        with tempfile.TemporaryDirectory(prefix="spiceprop-") as folder:
-            os.chdir(folder)
-    except OSError as error:
-        raise UserError(f"cannot make an empty folder: {error}. TMPDIR may name another place") from error
-    os.environ["HOME"] = NO_FOLDER

@@ -14,6 +14,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -42,16 +43,18 @@ class Fault(Exception):
 
 class Process:
     """``serve(connection, *arguments)`` in a process of its own; both travel by pickle, so ``serve`` is a function
-    of a module. It dies with its parent."""
+    of a module. It dies with its parent, and works in an empty folder of its own, which is removed after it."""
 
     def __init__(self, serve: Callable[..., None], *arguments: Any) -> None:
         ours, theirs = socket.socketpair()
         for way in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             ours.setsockopt(socket.SOL_SOCKET, way, struct.pack("@ll", int(STALL_SECONDS), 0))
+        self._folder = tempfile.TemporaryDirectory(prefix="spiceprop-", ignore_cleanup_errors=True)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, DEAF_TO)  # inherited
         try:
             self._popen = subprocess.Popen(
                 [sys.executable, "-P", "-c", CHILD, str(os.getpid()), str(theirs.fileno())],
+                cwd=self._folder.name,
                 env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -122,6 +125,7 @@ class Process:
         self.connection.close()
         self._popen.kill()
         self._popen.wait()
+        self._folder.cleanup()
 
     def is_worn(self, runs: int) -> bool:
         """To be asked after each answer, with the number of simulations it took: is a fresh process due?"""
