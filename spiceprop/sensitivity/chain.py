@@ -8,7 +8,6 @@ expression is differentiated once, each parameter's derivative is kept.
 
 from collections.abc import Callable
 
-import numpy as np
 import sympy as sp
 
 from spiceprop.circuit.symbols import NUMERIC, OpenTranslator, differentiate, no_probe, parameter_symbol
@@ -52,7 +51,3 @@ class Chain:
             slopes = [differentiate(sp.sympify(value), symbol) for symbol in symbols]
             self._partials[id(expression)] = sp.lambdify(symbols, slopes, modules=NUMERIC)
         return self._partials[id(expression)]
-
-
-def float_of(value: np.ndarray | float) -> float:
-    return float(np.asarray(value).reshape(-1)[0])
