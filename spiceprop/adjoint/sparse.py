@@ -9,7 +9,8 @@ The equations and recurrences are those of `batched`, with every charge of every
 
 and dL/dp = sum_n lambda_n' f_p(x_n, t_n) + w_n' q_p(x_n) with w_n = mu_n - mu_(n+1), mu_0 = 0. With ``uic`` the
 charges of t = 0 follow from ``ic=`` and ``.ic``, and q_p(x_0) is their derivative. Without it x_0 is the operating
-point, where charge currents are 0 (capacitors open, inductors short) and the row of a node with ``.ic`` is v - ic = 0:
+point, where charge currents are 0 (capacitors open, inductors short) and the row of a node with ``.ic`` is v - ic = 0,
+or, where branch currents enter it, their sum + 1e10 (v - ic) = 0, so that a voltage source wins (ngspice's CKTload):
 
     F_0' lambda_0 = -dL/dx_0 + Q_0' mu_1,     dL/d ic = -lambda_0 of that row,
 
@@ -33,6 +34,7 @@ from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import Value
 
 BLOCK = 4_000_000  # entries of a Jacobian that are held at a time
+HOLD = 1e10  # siemens, by which ngspice holds a node with .ic that has branch currents
 
 PlaceKey = tuple[int, int]
 
@@ -185,15 +187,18 @@ class Sweep:
 
     def operating_point(self, entries: np.ndarray, slopes: np.ndarray) -> np.ndarray:
         """lambda_0; afterwards the rows of ``.ic`` are 0 in it, as the elements do not enter them."""
-        held = self.circuit.initial_node_rows()
+        held, pattern = self.circuit.initial_node_rows(), self.matrices.jacobian
+        columns = np.repeat(np.arange(self.circuit.size), np.diff(pattern.indptr))
+        currents = np.array([name.startswith("i(") for name in self.circuit.names])[columns]
         for row in held:
-            entries[self.matrices.jacobian.indices == row] = 0.0
-            start, end = self.matrices.jacobian.indptr[row : row + 2]
-            entries[start + np.searchsorted(self.matrices.jacobian.indices[start:end], row)] = 1.0
+            place = pattern.indices == row
+            entries[place & ~currents] = 0.0
+            entries[place & (columns == row)] = HOLD if (place & currents).any() else 1.0
         right = self.matrices.charge_slopes.matrix(slopes).T @ self.mu - self.by_state[:, :, 0].T
         solution = self.solve(entries, right)
         for row, node in held.items():
-            self.by_initial_node[node] = -solution[row]
+            diagonal = entries[(pattern.indices == row) & (columns == row)]
+            self.by_initial_node[node] = -diagonal * solution[row]
             solution[row] = 0.0
         return solution
 

@@ -128,6 +128,10 @@ DECKS = {
         ".param v0=0.4\n" + PULSE + "r1 in a 1k\nc1 a out 100n\nc2 out 0 200n\nr2 out 0 2k\n.ic v(a)={v0} v(out)=0.2",
         "param:v0 ic:a ic:out r1 c1 c2",
     ),
+    ".ic at a source, which wins": (
+        PULSE + "r1 in a 1k\nl1 a out 10m\nc1 out 0 100n\nr2 out 0 2k\n.ic v(in)=0.7 v(a)=0.3 v(out)=0.2",
+        "ic:out r1 c1 r2 l1 v1.pulse.v1 v1.pulse.v2",
+    ),
     "a floating capacitor between resistive nodes": (
         PULSE + "r1 in a 1k\nr2 a 0 2k\nc1 a b 100n ic=0.1\nr3 b 0 3k\nr4 b out 1k\nr5 out 0 1k",
         "r1 r2 r3 r4 r5 c1 v1.pulse.v1 ic:c1",
