@@ -113,9 +113,9 @@ def unit_of(name: str) -> str:
 
 def write_hdf5(trajectory: Trajectory, path: Path, title: str) -> None:
     """``time`` and one dataset a quantity, with units."""
-    import h5py
+    from spiceprop.store.hdf5 import whole_hdf5
 
-    with written_beside(path) as beside, h5py.File(beside, "w") as file:
+    with whole_hdf5(path) as file:
         file.attrs.update({"netlist": title, "status": str(trajectory.status), "message": trajectory.message})
         file["time"] = trajectory.times
         file["time"].attrs["unit"] = "s"

@@ -4,6 +4,7 @@
 import os
 import re
 import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -149,6 +150,31 @@ def test_run_that_fails_at_its_first_point_has_no_points_and_still_its_files(tmp
     assert done.summary()["status"] == "not converged"
     assert done.trajectory.values.shape[1] == len(done.trajectory.times)
     assert all(path.stat().st_size > 0 for path in targets.values())
+
+
+@pytest.mark.parametrize("option", ["--out=w.h5", "--raw=w.raw", "--plot=w.png"])
+def test_a_full_disk_is_told_in_a_sentence_and_leaves_nothing(divider, tmp_path, option):
+    """A limit on the size of files, as a disk that fills up while it is written."""
+    code = (
+        "import resource, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "from spiceprop.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    environment = os.environ | {"MPLCONFIGDIR": str(tmp_path)}
+    ran = subprocess.run(
+        [sys.executable, "-c", code, "simulate", str(divider()), option],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    name = option.partition("=")[2]
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.splitlines()[-1] == f"spiceprop: {name}: cannot write: File too large"
+    assert not [path for path in tmp_path.iterdir() if name in path.name]
 
 
 @pytest.mark.parametrize("path", sorted(NETLISTS.glob("*.cir")), ids=lambda path: path.stem)

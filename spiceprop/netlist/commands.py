@@ -13,9 +13,7 @@ from spiceprop.netlist.words import StatementWords
 _FUNCTION = re.compile(r"\s*[a-z_]\w*\s*\([^()=]*\)\s*=", re.IGNORECASE)
 
 ANALYSES = frozenset([".ac", ".dc", ".disto", ".four", ".fft", ".noise", ".op", ".pss", ".pz", ".sens", ".sp", ".tf"])
-NOT_NEEDED = frozenset(
-    [".end", ".endl", ".meas", ".measure", ".plot", ".print", ".probe", ".title", ".width", ".eprint", ".option_end"]
-)
+NOT_NEEDED = frozenset([".end", ".meas", ".measure", ".plot", ".print", ".probe", ".title", ".width"])
 
 
 def param(words: StatementWords, body: Body, netlist: Netlist, inside: list[Subcircuit]) -> None:

@@ -67,8 +67,7 @@ class FlatCircuit:
 
 
 def element_name(name: str, prefix: str) -> str:
-    """The flat name of an element; one with dots is flat already."""
-    return f"{name[0]}.{prefix}{name}" if prefix and "." not in name else name
+    return f"{name[0]}.{prefix}{name}" if prefix else name
 
 
 def rename_node(name: str, prefix: str, node_names: dict[str, str]) -> str:

@@ -44,7 +44,7 @@ class Waveform:
 
 
 WAVEFORMS: dict[str, tuple[str, ...]] = {
-    "pulse": ("v1", "v2", "td", "tr", "tf", "pw", "per", "phase"),
+    "pulse": ("v1", "v2", "td", "tr", "tf", "pw", "per", "np"),
     "sin": ("vo", "va", "freq", "td", "theta", "phase"),
     "exp": ("v1", "v2", "td1", "tau1", "td2", "tau2"),
     "sffm": ("vo", "va", "fc", "mdi", "fs", "phasec", "phases"),

@@ -15,7 +15,7 @@ _WORD = re.compile(r"[^\s,=(){}'\"]+")
 _PARAMETER = re.compile(r"[a-z_][a-z0-9_]*")
 _PATH = re.compile(r"\"([^\"]+)\"|'([^']+)'|([^\s\"']+)")
 _MODIFIER = re.compile(r"\s(?:m|tc|tc1|tc2|temp|dtemp)\s*=(?!=)", re.IGNORECASE)
-_KEY = re.compile(r"\s*([a-z_][\w.:]*)\s*=(?!=)", re.IGNORECASE)
+_KEY = re.compile(r"\s*([a-z_][\w.:]*)\s*=(?!=)", re.IGNORECASE | re.ASCII)
 # what the command line of ngspice would take for something of its own, or the terminal for an order
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f`\"\\]")
 

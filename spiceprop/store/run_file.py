@@ -13,7 +13,7 @@ import numpy as np
 
 import spiceprop
 from spiceprop.errors import UserError
-from spiceprop.store.atomic import written_beside
+from spiceprop.store.hdf5 import whole_hdf5
 
 SCHEMA = 2
 # what h5py and numpy make of a file in which bytes are wrong, or other things stand under our names
@@ -83,8 +83,8 @@ class RunRecord:
 
 
 def save_run(record: RunRecord, path: Path) -> None:
-    """Write the record as HDF5. It is made in memory, because HDF5 does not close a file on a full disk."""
-    with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
+    """Write the record as HDF5."""
+    with whole_hdf5(path) as file:
         file.attrs["schema"] = SCHEMA
         file.attrs["spiceprop"] = spiceprop.__version__
         file.attrs["ngspice"] = record.ngspice
@@ -113,10 +113,6 @@ def save_run(record: RunRecord, path: Path) -> None:
             file[f"optimiser/{name}"] = value
         for sample in record.samples:
             _put_sample(file.create_group(f"samples/{sample.index}"), sample)
-        file.flush()
-        image = file.id.get_file_image()
-    with written_beside(path) as beside:
-        beside.write_bytes(image)
 
 
 def _put(group: h5py.Group, name: str, values: np.ndarray, unit: str) -> None:

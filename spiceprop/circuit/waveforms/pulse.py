@@ -24,8 +24,8 @@ def pulse(given: Arguments, context: Context) -> sp.Expr:
     since = TIME - given.get("td", 0)
     t = since - period * sp.Piecewise((whole_part(since / period), since > period), (0, True))
     over = sp.Gt(t, rise + width + fall)
-    if "phase" in given:
-        over = sp.Or(over, sp.And(since > given["phase"] * period, given["phase"] > 0))
+    if "np" in given:
+        over = sp.Or(over, sp.And(since > given["np"] * period, given["np"] > 0))
     return sp.Piecewise(
         (low, (t <= 0) | over),
         (low + (high - low) * t / rise, t <= rise),
@@ -42,7 +42,7 @@ def edges(given: dict[str, float], context: Context) -> list[float]:
     period = given.get("per", rise + width + fall if newer else context.t_stop)
     first = given.get("td", 0.0)
     count = min(int(max(context.t_stop - first, 0.0) / period) + 1, 100_000)
-    if given.get("phase", 0.0) > 0:
-        count = min(count, math.ceil(given["phase"]))
+    if given.get("np", 0.0) > 0:
+        count = min(count, math.ceil(given["np"]))
     corners = [corner for corner in (0.0, rise, rise + width, rise + width + fall) if corner < period or not corner]
     return [first + turn * period + corner for turn in range(count) for corner in corners]
