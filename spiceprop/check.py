@@ -53,12 +53,14 @@ class Report:
 
 
 def check_file(path: Path, libraries: tuple[Path, ...] = ()) -> Report:
-    """Everything that is wrong with a netlist, not only the first thing."""
+    """Everything that is wrong with a netlist, not only the first thing.
+
+    Raises
+    ------
+    UserError: the file itself cannot be read.
+    """
     report = Report()
-    try:
-        netlist = read_netlist(path, libraries, report.problems)
-    except UserError as error:
-        report.problems.append(error)
+    netlist = read_netlist(path, libraries, report.problems)
     if report.problems:
         report.readable = report.simulated = report.differentiated = False
         return report

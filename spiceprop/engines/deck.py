@@ -89,8 +89,7 @@ def transient_of(netlist: Netlist) -> Transient:
 def options_of(netlist: Netlist) -> tuple[dict[str, float | None], list[Note]]:
     """The options that ngspice gets, and a note for each that it does not get.
 
-    Options of other simulators and those for printing are left out, as ngspice does; ``interp`` because its points are
-    not those of the steps.
+    Options of other simulators and those for printing are left out, as ngspice does.
 
     Raises
     ------
@@ -109,6 +108,10 @@ def options_of(netlist: Netlist) -> tuple[dict[str, float | None], list[Note]]:
             value = None if option.value is None else evaluate(option.value, scope)
         if name == ".temp":
             found["temp"] = value
+        elif name == "interp":
+            notes.append(Note("interp is left out: its points are not those of ngspice's steps", option.span))
+        elif name.partition("=")[0] not in {known.partition("=")[0] for known in NUMBERS | FLAGS}:
+            notes.append(Note(f"option '{name}' is left out: it does not act on a transient", option.span))
         elif objection := objection_to({name: value}):
             notes.append(Note(f"{objection}: left out", option.span))
         elif not (name == "temp" and ".temp" in netlist.options):  # ngspice: .temp wins
