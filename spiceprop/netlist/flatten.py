@@ -5,7 +5,7 @@
 own. Deeper, and for B sources, ngspice's versions differ and neither multiplies all of them: that is refused.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from spiceprop.netlist.evaluate import evaluate
 from spiceprop.netlist.expression import Name, walk
@@ -30,11 +30,20 @@ SIZE_LIMIT = 500_000  # elements and instances
 MULTIPLIED = frozenset("rclgifdqmjz")
 
 
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A body that is being opened, the parameters seen from it, and what its names begin with."""
+
+    body: Body
+    scope: Scope
+    prefix: str
+
+
 def flatten(netlist: Netlist) -> FlatCircuit:
     """The whole netlist, opened up."""
     circuit = FlatCircuit([], {}, Scope(netlist.body.parameters))
     opener = _Opener(circuit, netlist.global_nodes)
-    opener.open(netlist.body, "", opener.globals, circuit.scope, [netlist.body])
+    opener.open([Level(netlist.body, circuit.scope, "")], opener.globals)
     if netlist.transient and netlist.transient.uic:
         _start_from_guesses(circuit)
     check_references(circuit)
@@ -51,7 +60,7 @@ def flatten_subcircuit(netlist: Netlist, name: str) -> FlatCircuit:
     circuit = FlatCircuit([], {}, scope, subcircuit.ports)
     opener = _Opener(circuit, netlist.global_nodes)
     names = opener.globals | {port: port for port in subcircuit.ports}
-    opener.open(subcircuit.body, "", names, scope, [netlist.body, subcircuit.body])
+    opener.open([Level(netlist.body, scope.caller, ""), Level(subcircuit.body, scope, "")], names)
     _start_from_guesses(circuit)
     check_references(circuit)
     return circuit
@@ -71,29 +80,24 @@ class _Opener:
         self.globals = {node: node for node in global_nodes}
 
     def open(
-        self,
-        body: Body,
-        prefix: str,
-        names: dict[str, str],
-        scope: Scope,
-        bodies: list[Body],
-        multiplier: tuple[tuple[Value, Scope], ...] = (),
+        self, levels: list[Level], names: dict[str, str], multiplier: tuple[tuple[Value, Scope], ...] = ()
     ) -> None:
-        """Append the body's elements; ``bodies`` are the definitions in sight, innermost last."""
-        chosen = _chosen(body, scope)
-        sight = [*bodies[:-1], chosen]
+        """Append the elements of the innermost level; all ``levels`` are in sight for their definitions."""
+        scope, prefix = levels[-1].scope, levels[-1].prefix
+        chosen = _chosen(levels[-1].body, scope)
+        sight = [*levels[:-1], Level(chosen, scope, prefix)]
         for element in chosen.elements:
             self.count(element)
             nodes = tuple(rename_node(node, prefix, names) for node in element.nodes)
             if isinstance(element, Instance):
-                self.open_instance(element, nodes, prefix, scope, sight, multiplier)
+                self.open_instance(element, nodes, sight, multiplier)
                 continue
             if multiplier and (element.name[0] == "b" or "m" in element.values()):
                 raise element.span.error(
                     f"m= on the instance around {element.name}: ngspice drops the element's own m, and its versions "
                     "differ in whether a B source is multiplied. Put the factor into the element's value"
                 )
-            element, model = _with_model(element, prefix, scope, sight)
+            element, model = _with_model(element, sight)
             own = multiplier if element.name[0] in MULTIPLIED else ()
             controls = _controls(element, prefix, names)
             self.circuit.elements.append(FlatElement(element, prefix, nodes, controls, scope, names, own, model))
@@ -109,12 +113,11 @@ class _Opener:
         self,
         instance: Instance,
         nodes: tuple[str, ...],
-        prefix: str,
-        scope: Scope,
-        bodies: list[Body],
+        levels: list[Level],
         outer: tuple[tuple[Value, Scope], ...],
     ) -> None:
-        subcircuit, depth = _definition(instance, bodies)
+        scope, prefix = levels[-1].scope, levels[-1].prefix
+        subcircuit, depth = _definition(instance, levels)
         _check_instance(instance, subcircuit)
         parameters, multiplier = dict(instance.parameters), ()
         if "m" in parameters and "m" not in subcircuit.defaults:
@@ -131,8 +134,8 @@ class _Opener:
         outer_named = {name: value for name, value in subcircuit.defaults.items() if _names_itself(name, value)}
         inner = Scope(subcircuit.body.parameters | subcircuit.defaults, outer_named | parameters, scope)
         inner_names = self.globals | dict(zip(subcircuit.ports, nodes, strict=True))
-        bodies = [*bodies[:depth], subcircuit.body]
-        self.open(subcircuit.body, f"{prefix}{instance.name}.", inner_names, inner, bodies, multiplier)
+        level = Level(subcircuit.body, inner, f"{prefix}{instance.name}.")
+        self.open([*levels[:depth], level], inner_names, multiplier)
 
 
 def _chosen(body: Body, scope: Scope) -> Body:
@@ -167,21 +170,21 @@ def _controls(element: Element, prefix: str, names: dict[str, str]) -> tuple[str
     return tuple(rename_node(node, prefix, names) for node in controls)
 
 
-def _with_model(element: Element, prefix: str, scope: Scope, bodies: list[Body]) -> tuple[Element, FlatModel | None]:
+def _with_model(element: Element, levels: list[Level]) -> tuple[Element, FlatModel | None]:
     """The element with its model; an R, C or L whose value is the name of a model turns out to have one."""
     name = element.model if isinstance(element, Device) else None
     if isinstance(element, Passive) and isinstance(element.value.expression, Name):
         name = element.value.expression.name
     if name is None:
         return element, None
-    for depth in range(len(bodies), 0, -1):
-        model = bodies[depth - 1].models.get(name)
+    for level in reversed(levels):
+        model = level.body.models.get(name)
         if model:
             if isinstance(element, Passive):
                 modifiers = {key: (value,) for key, value in element.values().items() if key}
                 element = Device(element.name, element.nodes, (), name, (), modifiers, element.span)
             # a model inside a subcircuit may use its parameters: each instance has one of its own
-            return element, FlatModel(f"{prefix.replace('.', ':')}{name}" if depth > 1 else name, model, scope)
+            return element, FlatModel(level.prefix.replace(".", ":") + name, model, level.scope)
     if isinstance(element, Passive):
         return element, None
     raise element.span.error(f"there is no .model '{name}' for {element.name}")
@@ -209,10 +212,10 @@ def _check_instance(instance: Instance, subcircuit: Subcircuit) -> None:
     _check_overrides(instance, subcircuit)
 
 
-def _definition(instance: Instance, bodies: list[Body]) -> tuple[Subcircuit, int]:
-    """The nearest definition of the instance's subcircuit and how many bodies enclose it."""
-    for depth in range(len(bodies), 0, -1):
-        found = bodies[depth - 1].subcircuits.get(instance.subcircuit)
+def _definition(instance: Instance, levels: list[Level]) -> tuple[Subcircuit, int]:
+    """The nearest definition of the instance's subcircuit and how many levels enclose it."""
+    for depth in range(len(levels), 0, -1):
+        found = levels[depth - 1].body.subcircuits.get(instance.subcircuit)
         if found:
             return found, depth
     raise instance.span.error(f"there is no .subckt '{instance.subcircuit}' for {instance.name}")
