@@ -14,8 +14,8 @@ from functools import cached_property
 import numpy as np
 import sympy as sp
 
+from spiceprop.circuit.functions import NUMERIC
 from spiceprop.circuit.mna import INPUT, System, cell_system
-from spiceprop.circuit.symbols import NUMERIC, differentiate
 from spiceprop.netlist import Netlist, evaluate, flatten_subcircuit
 from spiceprop.netlist.flat import FlatCircuit
 
@@ -117,7 +117,7 @@ class Cell:
 
     def _constant_jacobian(self, expressions: list[sp.Expr]) -> np.ndarray:
         rows = [
-            self._constants([differentiate(expression, symbol) for symbol in self._parameter_symbols])
+            self._constants([sp.diff(expression, symbol) for symbol in self._parameter_symbols])
             for expression in expressions
         ]
         return np.array(rows).reshape(len(expressions), len(self._parameter_symbols))
@@ -185,7 +185,7 @@ class Cell:
 
     def _compile_entries(self, rows: list[sp.Expr], symbols: list[sp.Symbol]) -> tuple[list, Callable]:
         slopes = {
-            (i, j): differentiate(row, symbol)
+            (i, j): sp.diff(row, symbol)
             for i, row in enumerate(rows)
             for j, symbol in enumerate(symbols)
             if row.has(symbol)

@@ -7,113 +7,49 @@ power and the others are |x|^y. ``exp`` is cut at 1e99 as ngspice cuts it, which
 finite; its derivative is left as ngspice's Newton has it, exp itself.
 """
 
-import functools
 import math
 from collections.abc import Callable
 
 import numpy as np
 import sympy as sp
-from sympy.core.relational import Relational
-from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
+from spiceprop.circuit.functions import (
+    NUMERIC,
+    both,
+    choose,
+    direction,
+    either,
+    equal,
+    inverse,
+    less,
+    limited_exp,
+    magnitude,
+    nearest,
+    not_above,
+    power,
+    root,
+    signed_power,
+    unit_step,
+    whole_part,
+)
 from spiceprop.netlist.expression import Call, Expression, Name, Number, Probe, walk
 from spiceprop.netlist.flat import FlatElement
 from spiceprop.netlist.scope import Scope
 
-EXP_LIMIT = math.log(1e99)
 TIME = sp.Symbol("time", real=True)
 
 
-class whole_part(sp.Function):
-    """The largest integer below its argument; it jumps, and between the jumps nothing moves it."""
-
-    is_extended_real = True
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return sp.Integer(0)
-
-
-class nearest(whole_part):
-    """The nearest integer, halves to the even one; its jumps count as nothing."""
-
-
-class limited_exp(sp.Function):
-    """exp(x) up to x = 227.96, 1e99 above, as ngspice evaluates it."""
-
-    is_extended_real = True
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return self
-
-
-class power_log(sp.Function):
-    """x^y log(x), the derivative of x^y by y; at x = 0 it is 0, as for every y > 0."""
-
-    is_extended_real = True
-
-
-def numeric_power_log(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    positive = np.where(np.equal(x, 0), 1.0, x)
-    return np.where(np.equal(x, 0), 0.0, positive**y * np.log(positive))
-
-
-def numeric_limited_exp(x: np.ndarray) -> np.ndarray:
-    return np.exp(np.minimum(x, EXP_LIMIT))
-
-
-class _Joined:
-    """``logical_and.reduce`` and ``logical_or.reduce`` as lambdify writes them, for arrays beside numbers."""
-
-    def __init__(self, join: Callable):
-        self.join = join
-
-    def reduce(self, parts: tuple) -> np.ndarray:
-        return functools.reduce(self.join, parts)
-
-
-def _select(conditions: list, choices: list, default: float) -> np.ndarray:
-    """numpy's own takes no plain truth value, which a condition of numbers alone is."""
-    return np.select([np.asarray(condition, dtype=bool) for condition in conditions], choices, default=default)
-
-
-NUMERIC = [
-    {
-        "limited_exp": numeric_limited_exp,
-        "logical_and": _Joined(np.logical_and),
-        "logical_or": _Joined(np.logical_or),
-        "select": _select,
-        "power_log": numeric_power_log,
-        "whole_part": np.floor,
-        "nearest": np.round,
-    },
-    "numpy",
-]
-"""What ``sympy.lambdify`` needs as ``modules`` for the expressions made here."""
+def _power(x: sp.Expr, y: sp.Expr) -> sp.Expr:
+    """x^y as sympy's own where that has no corner at x = 0: for an exponent that is a whole number."""
+    return x**y if y.is_Integer else power(x, y)
 
 
 def _magnitude_power(x: sp.Expr, y: sp.Expr) -> sp.Expr:
-    return x**y if y.is_Integer and y % 2 == 0 else sp.Abs(x) ** y
-
-
-def _signed_power(x: sp.Expr, y: sp.Expr) -> sp.Expr:
-    return sp.sign(x) * sp.Abs(x) ** y
-
-
-def _is_truth(x: sp.Basic) -> bool:
-    # a sympy Symbol is a Boolean too, so the class Boolean does not tell
-    return isinstance(x, Relational | BooleanFunction | BooleanAtom)
-
-
-def _truth(x: sp.Basic) -> sp.Basic:
-    return x if _is_truth(x) else sp.Ne(x, 0)
-
-
-def as_number(x: sp.Basic) -> sp.Expr:
-    return sp.Piecewise((1, x), (0, True)) if _is_truth(x) else x
+    return x**y if y.is_Integer and y % 2 == 0 else power(magnitude(x), y)
 
 
 COMMON: dict[str, Callable[..., sp.Expr]] = {
-    "abs": sp.Abs,
+    "abs": magnitude,
     "acos": sp.acos,
     "acosh": sp.acosh,
     "asin": sp.asin,
@@ -127,53 +63,79 @@ COMMON: dict[str, Callable[..., sp.Expr]] = {
     "floor": whole_part,
     "ln": sp.log,
     "log": sp.log,
-    "log10": lambda x: sp.log(x) / sp.log(10),
-    "max": lambda x, y: sp.Piecewise((x, x > y), (y, True)),
-    "min": lambda x, y: sp.Piecewise((x, x < y), (y, True)),
+    "log10": lambda x: sp.log(x) / math.log(10),
+    "max": lambda x, y: choose(less(y, x), x, y),
+    "min": lambda x, y: choose(less(x, y), x, y),
     "nint": nearest,
-    "sgn": sp.sign,
+    "sgn": direction,
     "sin": sp.sin,
     "sinh": sp.sinh,
-    "sqrt": sp.sqrt,
+    "sqrt": root,
     "tan": sp.tan,
     "tanh": sp.tanh,
 }
 PARAMETER_FUNCTIONS = COMMON | {
     "arctan": sp.atan,
-    "int": lambda x: sp.Piecewise((whole_part(x), x > 0), (-whole_part(-x), True)),
-    "pow": lambda x, y: x**y,
+    "int": lambda x: choose(less(0, x), whole_part(x), -whole_part(-x)),
+    "pow": _power,
     "pwr": _magnitude_power,
     "sqr": lambda x: x**2,
 }
 SOURCE_FUNCTIONS = COMMON | {
     "pow": _magnitude_power,
-    "pwr": _signed_power,
-    "u": lambda x: sp.Heaviside(x, sp.Rational(1, 2)),
-    "uramp": lambda x: sp.Piecewise((x, x > 0), (0, True)),
-    "u2": lambda x: sp.Piecewise((0, x <= 0), (x, x <= 1), (1, True)),
-    "eq0": lambda x: sp.Eq(x, 0),
-    "ne0": lambda x: sp.Ne(x, 0),
-    "gt0": lambda x: x > 0,
-    "lt0": lambda x: x < 0,
-    "ge0": lambda x: x >= 0,
-    "le0": lambda x: x <= 0,
+    "pwr": signed_power,
+    "u": unit_step,
+    "uramp": lambda x: choose(less(0, x), x, 0),
+    "u2": lambda x: choose(not_above(x, 0), 0, choose(not_above(x, 1), x, 1)),
+    "eq0": inverse,
+    "ne0": lambda x: inverse(inverse(x)),
+    "gt0": lambda x: less(0, x),
+    "lt0": lambda x: less(x, 0),
+    "ge0": lambda x: not_above(0, x),
+    "le0": lambda x: not_above(x, 0),
 }
 
-BINARY: dict[str, Callable[..., sp.Basic]] = {
-    "+": lambda x, y: x + y,
-    "-": lambda x, y: x - y,
-    "*": lambda x, y: x * y,
-    "/": lambda x, y: x / y,
-    "^": _magnitude_power,
-    "<": sp.Lt,
-    ">": sp.Gt,
-    "<=": sp.Le,
-    ">=": sp.Ge,
-    "==": sp.Eq,
-    "!=": sp.Ne,
-    "&&": lambda x, y: sp.And(_truth(x), _truth(y)),
-    "||": lambda x, y: sp.Or(_truth(x), _truth(y)),
+OPERATORS: dict[tuple[str, int], Callable[..., sp.Expr]] = {
+    ("+", 1): lambda x: x,
+    ("-", 1): lambda x: -x,
+    ("!", 1): inverse,
+    ("+", 2): lambda x, y: x + y,
+    ("-", 2): lambda x, y: x - y,
+    ("*", 2): lambda x, y: x * y,
+    ("/", 2): lambda x, y: x / y,
+    ("^", 2): _magnitude_power,
+    ("<", 2): less,
+    (">", 2): lambda x, y: less(y, x),
+    ("<=", 2): not_above,
+    (">=", 2): lambda x, y: not_above(y, x),
+    ("==", 2): equal,
+    ("!=", 2): lambda x, y: inverse(equal(x, y)),
+    ("&&", 2): both,
+    ("||", 2): either,
+    ("?:", 3): choose,
 }
+
+
+def number(value: float) -> sp.Expr:
+    """A number as sympy's: whole ones as integers, so that powers keep their whole exponents."""
+    return sp.Integer(int(value)) if value == int(value) and abs(value) < 2**53 else sp.Float(value, 17)
+
+
+def apply(function: Callable[..., sp.Expr], parts: list[sp.Expr]) -> sp.Expr:
+    """A function of parts; of numbers it is a number, or nan where it has no real value.
+
+    Numbers are folded at once, in floating point: sympy's exact ones (the billionth power of 2) have no bounds.
+    """
+    if not all(part.is_Number for part in parts):
+        return function(*parts)
+    symbols = [sp.Symbol(f"x{index}", real=True) for index in range(len(parts))]
+    numeric = sp.lambdify(symbols, function(*symbols), modules=NUMERIC)
+    try:
+        with np.errstate(all="ignore"):
+            found = float(numeric(*(np.float64(part) for part in parts)))
+    except (TypeError, OverflowError):
+        return sp.nan
+    return number(found) if math.isfinite(found) else sp.nan
 
 
 class Translator:
@@ -196,11 +158,11 @@ class Translator:
 
     def source(self, tree: Expression, flat: FlatElement) -> sp.Expr:
         """The expression of a B source."""
-        return as_number(self._translate(tree, flat.scope, flat))
+        return self._translate(tree, flat.scope, flat)
 
-    def _translate(self, tree: Expression, scope: Scope, flat: FlatElement | None) -> sp.Basic:
+    def _translate(self, tree: Expression, scope: Scope, flat: FlatElement | None) -> sp.Expr:
         if isinstance(tree, Number):
-            return sp.Integer(int(tree.value)) if tree.value == int(tree.value) else sp.Float(tree.value, 17)
+            return number(tree.value)
         if isinstance(tree, Name):
             return self._name(tree, scope)
         if isinstance(tree, Probe):
@@ -215,14 +177,14 @@ class Translator:
                 raise tree.span.error(
                     f"function '{tree.function}' cannot be differentiated here; there are {' '.join(sorted(table))}"
                 )
-            result = table[tree.function](*map(as_number, parts))
+            result = apply(table[tree.function], parts)
         else:
-            result = operation(tree.operator, parts)
-        if result.has(sp.zoo, sp.nan, sp.oo, sp.I) or (result.is_number and not result.is_extended_real):
+            result = apply(OPERATORS[tree.operator, len(parts)], parts)
+        if result.has(sp.zoo, sp.nan, sp.oo, sp.I):
             raise tree.span.error(f"cannot evaluate '{tree.span.text}': the result is {result}, no real number")
         return result
 
-    def _name(self, tree: Name, scope: Scope) -> sp.Basic:
+    def _name(self, tree: Name, scope: Scope) -> sp.Expr:
         if tree.name == "time":
             raise tree.span.error("'time' in an expression is not supported: use a PULSE or PWL source")
         expression, where, definer = scope.find(tree.name, tree.span)
@@ -242,7 +204,7 @@ class OpenTranslator(Translator):
         super().__init__(scope, probe)
         self.names: dict[str, Name] = {}
 
-    def _name(self, tree: Name, scope: Scope) -> sp.Basic:
+    def _name(self, tree: Name, scope: Scope) -> sp.Expr:
         if tree.name == "time":
             return TIME
         self.names.setdefault(tree.name, tree)
@@ -255,53 +217,3 @@ def parameter_symbol(name: str) -> sp.Symbol:
 
 def no_probe(_: FlatElement, probe: Probe) -> sp.Expr:
     raise probe.span.error(f"{probe.span.text} is a quantity of the circuit: only B sources may use it")
-
-
-def operation(operator: str, parts: list[sp.Basic]) -> sp.Basic:
-    if operator == "?:":
-        return sp.Piecewise((as_number(parts[1]), _truth(parts[0])), (as_number(parts[2]), True))
-    if operator == "!":
-        return sp.Not(_truth(parts[0]))
-    if operator in ("&&", "||"):
-        return BINARY[operator](*parts)
-    numbers = [as_number(part) for part in parts]
-    if len(numbers) == 1:
-        return -numbers[0] if operator == "-" else numbers[0]
-    return BINARY[operator](*numbers)
-
-
-class _magnitude(sp.Function):
-    """|x| while a derivative is taken: sympy's own splits log(x) or sqrt(x) into real and imaginary parts."""
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return _direction(self.args[0])
-
-
-class _direction(sp.Function):
-    """sign(x) while a derivative is taken; its jump counts as nothing."""
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return sp.Integer(0)
-
-    def _eval_power(self, exponent: sp.Expr) -> sp.Expr | None:
-        return sp.Integer(1) if exponent == 2 else None
-
-
-class _power(sp.Function):
-    """x^y while a derivative by something in y is taken."""
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        x, y = self.args
-        return y * x ** (y - 1) if argindex == 1 else power_log(x, y)
-
-
-def differentiate(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
-    """d expression / d symbol; the jump of a threshold (u, sgn) counts as nothing.
-
-    At x = 0 the derivatives of |x|^y and pwr(x,y) are 0 for y > 1, not 0/0; that by y is 0 too.
-    """
-    smooth = expression.replace(sp.Abs, _magnitude).replace(sp.sign, _direction)
-    smooth = smooth.replace(lambda part: part.is_Pow and part.exp.has(symbol), lambda part: _power(*part.args))
-    slope = sp.diff(smooth, symbol).replace(_power, sp.Pow)
-    slope = slope.replace(sp.DiracDelta, lambda *_: sp.Integer(0))
-    return slope.replace(_magnitude, sp.Abs).replace(_direction, sp.sign)

@@ -18,8 +18,9 @@ import sympy as sp
 from scipy import sparse
 
 from spiceprop.circuit.bind import Binder, Bound
+from spiceprop.circuit.functions import NUMERIC
 from spiceprop.circuit.stamps import CONSTANT, WAVE, Environment, Stamp
-from spiceprop.circuit.symbols import NUMERIC, TIME, differentiate
+from spiceprop.circuit.symbols import TIME
 from spiceprop.circuit.waveforms import Context, Wave
 from spiceprop.errors import UserError
 from spiceprop.netlist import evaluate
@@ -61,7 +62,7 @@ class Template:
         self, expressions: list[sp.Expr], symbols: dict[int, sp.Symbol]
     ) -> tuple[list[tuple[int, int]], Callable]:
         slopes = {
-            (i, j): differentiate(sp.sympify(expression), symbol)
+            (i, j): sp.diff(sp.sympify(expression), symbol)
             for i, expression in enumerate(expressions)
             for j, symbol in symbols.items()
             if sp.sympify(expression).has(symbol)

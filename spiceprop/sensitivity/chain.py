@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import sympy as sp
 
-from spiceprop.circuit.symbols import NUMERIC, OpenTranslator, differentiate, no_probe, parameter_symbol
+from spiceprop.circuit.functions import NUMERIC
+from spiceprop.circuit.symbols import OpenTranslator, no_probe, parameter_symbol
 from spiceprop.netlist import evaluate
 from spiceprop.netlist.expression import Expression, Name, walk
 from spiceprop.netlist.scope import Scope
@@ -48,6 +49,6 @@ class Chain:
         if id(expression) not in self._partials:
             symbols = [parameter_symbol(name) for name in names]
             value = OpenTranslator(Scope({}), no_probe).parameter(expression, Scope({}))
-            slopes = [differentiate(sp.sympify(value), symbol) for symbol in symbols]
+            slopes = [sp.diff(sp.sympify(value), symbol) for symbol in symbols]
             self._partials[id(expression)] = sp.lambdify(symbols, slopes, modules=NUMERIC)
         return self._partials[id(expression)]

@@ -21,12 +21,14 @@ from functools import cached_property
 import numpy as np
 import sympy as sp
 
-from spiceprop.circuit.symbols import NUMERIC, SOURCE_FUNCTIONS, TIME, as_number, differentiate, operation
+from spiceprop.circuit.functions import NUMERIC
+from spiceprop.circuit.symbols import OPERATORS, PARAMETER_FUNCTIONS, SOURCE_FUNCTIONS, TIME, apply, number
 from spiceprop.errors import UserError
 from spiceprop.netlist.expression import CONSTANTS, Call, Expression, Name, Number, Probe
 from spiceprop.sensitivity.loss_reader import FUNCTIONS, is_reduction, read_loss
 
 FUNCTION_TABLE = {name: SOURCE_FUNCTIONS[name] for name in FUNCTIONS} | {"exp": sp.exp}
+OPERATOR_TABLE = OPERATORS | {("^", 2): PARAMETER_FUNCTIONS["pow"]}
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ class Integrand:
     @cached_property
     def functions(self) -> tuple:
         arguments = [TIME, *self.symbols.values()]
-        slopes = [differentiate(self.expression, symbol) for symbol in (*self.symbols.values(), TIME)]
+        slopes = [sp.diff(self.expression, symbol) for symbol in (*self.symbols.values(), TIME)]
         return tuple(sp.lambdify(arguments, what, modules=NUMERIC) for what in (self.expression, slopes))
 
 
@@ -183,13 +185,13 @@ class Loss:
         self.integrands: list[Integrand] = []
         self.probes: dict[str, Probe] = {}
         self._symbols: dict[str, sp.Symbol] = {}
-        self.outer = as_number(sp.sympify(self._translate(read_loss(text))))
+        self.outer = self._translate(read_loss(text))
         if not self.integrands:
             raise UserError(f"loss '{text}' has no waveform: write for example 'mean((v(out)-0.5)^2)'")
 
     def _translate(self, tree: Expression) -> sp.Expr:
         if isinstance(tree, Number):
-            return sp.Integer(int(tree.value)) if tree.value == int(tree.value) else sp.Float(tree.value, 17)
+            return number(tree.value)
         if isinstance(tree, Name):
             return TIME if tree.name == "time" else sp.Float(CONSTANTS[tree.name], 17)
         if isinstance(tree, Probe):
@@ -199,14 +201,12 @@ class Loss:
             return self._reduction(tree)
         parts = [self._translate(part) for part in (tree.arguments if isinstance(tree, Call) else tree.operands)]
         if isinstance(tree, Call):
-            return FUNCTION_TABLE[tree.function](*parts)
-        if tree.operator == "^":
-            return parts[0] ** parts[1]
-        return operation(tree.operator, parts)
+            return apply(FUNCTION_TABLE[tree.function], parts)
+        return apply(OPERATOR_TABLE[tree.operator, len(parts)], parts)
 
     def _reduction(self, tree: Call) -> sp.Symbol:
         self._symbols = {}
-        expression = as_number(sp.sympify(self._translate(tree.arguments[0])))
+        expression = self._translate(tree.arguments[0])
         self.integrands.append(Integrand(tree.function, expression, self._symbols))
         return reduction_symbol(len(self.integrands) - 1)
 
@@ -232,7 +232,7 @@ class Loss:
                 slopes.append([np.broadcast_to(slope, window.times.shape) for slope in derivatives(*arguments)])
             reduced.append(reduce(integrand.kind, window.times, samples, edges))
         symbols = [reduction_symbol(place) for place in range(len(reduced))]
-        outer = sp.lambdify(symbols, [self.outer, *(differentiate(self.outer, s) for s in symbols)], modules=NUMERIC)
+        outer = sp.lambdify(symbols, [self.outer, *(sp.diff(self.outer, s) for s in symbols)], modules=NUMERIC)
         with np.errstate(all="ignore"):
             value, *weights = (float(number) for number in outer(*(np.float64(part.value) for part in reduced)))
         if not np.isfinite([value, *weights]).all():

@@ -7,6 +7,7 @@ AM(vo vmo vma fm fc td phasem phasec): vo + (vmo + vma sin(2 pi fm t)) sin(2 pi 
 
 import sympy as sp
 
+from spiceprop.circuit.functions import choose, not_above
 from spiceprop.circuit.symbols import TIME
 from spiceprop.circuit.waveforms.formula import Arguments, Context
 
@@ -24,7 +25,7 @@ def amplitude_modulated(given: Arguments, context: Context) -> sp.Expr:
     else:
         modulation = turn * given.get("mf", 1 / context.t_stop) * t
         value = given["va"] * (given.get("vo", zero) + sp.sin(modulation)) * sp.sin(turn * given.get("fc", zero) * t)
-    return sp.Piecewise((0, t <= 0), (value, True))
+    return choose(not_above(t, 0), 0, value)
 
 
 def edges(given: dict[str, float], context: Context) -> list[float]:

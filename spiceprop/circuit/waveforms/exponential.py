@@ -3,6 +3,7 @@
 
 import sympy as sp
 
+from spiceprop.circuit.functions import choose, not_above
 from spiceprop.circuit.symbols import TIME
 from spiceprop.circuit.waveforms.formula import Arguments, Context
 
@@ -16,7 +17,7 @@ def exponential(given: Arguments, context: Context) -> sp.Expr:
     height = given["v2"] - given["v1"]
 
     def rise(since: sp.Expr, tau: sp.Expr) -> sp.Expr:
-        return sp.Piecewise((0, since <= 0), (1 - sp.exp(-since / tau), True))
+        return choose(not_above(since, 0), 0, 1 - sp.exp(-since / tau))
 
     up = rise(TIME - start, given.get("tau1", step))
     return given["v1"] + height * (up - rise(TIME - back, given.get("tau2", step)))

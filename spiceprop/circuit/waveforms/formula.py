@@ -12,8 +12,9 @@ from functools import cache
 import numpy as np
 import sympy as sp
 
+from spiceprop.circuit.functions import NUMERIC
 from spiceprop.circuit.stamps import Environment, value_symbol
-from spiceprop.circuit.symbols import NUMERIC, TIME
+from spiceprop.circuit.symbols import TIME
 
 Arguments = dict[str, sp.Expr]
 Formula = Callable[[Arguments, "Context"], sp.Expr]

@@ -7,6 +7,7 @@ is SFFM(vo va fc mdi fs phases phasec) for an I and SFFM(vo va fc mdi fs td phas
 
 import sympy as sp
 
+from spiceprop.circuit.functions import choose, less, not_above
 from spiceprop.circuit.symbols import TIME
 from spiceprop.circuit.waveforms.formula import Arguments, Context
 
@@ -20,11 +21,12 @@ def frequency_modulated(given: Arguments, context: Context) -> sp.Expr:
     index = given.get("mdi", sp.Integer(90 if newer else 0))
     phase, signal_phase = (given.get(name, sp.Integer(0)) * sp.pi / 180 for name in ("phasec", "phases"))
     if newer:
-        index = sp.Piecewise((0, index < 0), (carrier / signal, index > carrier / signal), (index, True))
+        most = carrier / signal
+        index = choose(less(index, 0), 0, choose(less(most, index), most, index))
     t = TIME - given.get("td", 0)
     inner = 2 * sp.pi * carrier * t + phase + index * sp.sin(2 * sp.pi * signal * t + signal_phase)
     value = given["vo"] + given["va"] * sp.sin(inner)
-    return sp.Piecewise((0, t <= 0), (value, True)) if newer and context.voltage else value
+    return choose(not_above(t, 0), 0, value) if newer and context.voltage else value
 
 
 def edges(given: dict[str, float], context: Context) -> list[float]:

@@ -9,7 +9,8 @@ import math
 
 import sympy as sp
 
-from spiceprop.circuit.symbols import TIME, whole_part
+from spiceprop.circuit.functions import both, choose, either, less, not_above, whole_part
+from spiceprop.circuit.symbols import TIME
 from spiceprop.circuit.waveforms.formula import Arguments, Context
 
 ZERO_IS_DEFAULT = frozenset({"tr", "tf", "pw", "per"})
@@ -22,16 +23,14 @@ def pulse(given: Arguments, context: Context) -> sp.Expr:
     width = given.get("pw", 0 if newer else context.t_stop)
     period = given.get("per", rise + width + fall if newer else context.t_stop)
     since = TIME - given.get("td", 0)
-    t = since - period * sp.Piecewise((whole_part(since / period), since > period), (0, True))
-    over = sp.Gt(t, rise + width + fall)
+    t = since - period * choose(less(period, since), whole_part(since / period), 0)
+    over = less(rise + width + fall, t)
     if "np" in given:
-        over = sp.Or(over, sp.And(since > given["np"] * period, given["np"] > 0))
-    return sp.Piecewise(
-        (low, (t <= 0) | over),
-        (low + (high - low) * t / rise, t <= rise),
-        (high, t <= rise + width),
-        (high + (low - high) * (t - rise - width) / fall, True),
-    )
+        over = either(over, both(less(given["np"] * period, since), less(0, given["np"])))
+    falling = high + (low - high) * (t - rise - width) / fall
+    rising = low + (high - low) * t / rise
+    pulsed = choose(not_above(t, rise), rising, choose(not_above(t, rise + width), high, falling))
+    return choose(either(not_above(t, 0), over), low, pulsed)
 
 
 def edges(given: dict[str, float], context: Context) -> list[float]:

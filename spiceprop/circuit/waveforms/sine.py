@@ -3,6 +3,7 @@
 
 import sympy as sp
 
+from spiceprop.circuit.functions import choose, not_above
 from spiceprop.circuit.symbols import TIME
 from spiceprop.circuit.waveforms.formula import Arguments, Context
 
@@ -14,7 +15,7 @@ def sine(given: Arguments, context: Context) -> sp.Expr:
     phase = given.get("phase", sp.Integer(0)) * sp.pi / 180
     swing = sp.sin(2 * sp.pi * given.get("freq", 1 / context.t_stop) * t + phase)
     damped = swing * sp.exp(-t * given.get("theta", 0))
-    return given["vo"] + given.get("va", 0) * sp.Piecewise((sp.sin(phase), t <= 0), (damped, True))
+    return given["vo"] + given.get("va", 0) * choose(not_above(t, 0), sp.sin(phase), damped)
 
 
 def edges(given: dict[str, float], context: Context) -> list[float]:
