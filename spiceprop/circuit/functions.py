@@ -143,7 +143,7 @@ NUMERIC = [
         "choose": np.where,
         "limited_exp": lambda x: np.exp(np.minimum(x, EXP_LIMIT)),
         "root": np.sqrt,
-        "signed_power": lambda x, y: np.sign(x) * np.abs(x) ** y,
+        "signed_power": lambda x, y: np.where(np.less(x, 0), -1.0, 1.0) * np.abs(x) ** y,
         "power": lambda x, y: np.power(np.asarray(x, dtype=float), y),
         "power_log": _numeric_power_log,
     },

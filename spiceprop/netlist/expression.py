@@ -3,8 +3,8 @@
 
 Two languages share one grammar. In a *parameter* expression (``.param``, ``{...}``, ``'...'``) names are
 parameters. In a *source* expression (B elements) names are parameters too, and ``v(a)``, ``v(a,b)``,
-``i(vsrc)`` and ``time`` are quantities of the circuit. Precedence, loosest first: ``?:``, ``||``, ``&&``,
-comparisons, ``+ -``, ``* /``, unary ``- + !``, ``^ **``, which group from the left.
+``i(vsrc)`` and ``time`` are quantities of the circuit. Precedence, loosest first: ``?:``, ``||``, ``&&``, comparisons
+(in a source ``== !=`` before the others), ``+ -``, ``* /``, unary ``- + !``, ``^ **``, which group from the left.
 """
 
 import math

@@ -3,6 +3,7 @@
 
 Where ngspice departs from this grammar without a word, the text is refused (measured with ngspice 39):
 
+- in a parameter ``!`` in front of a power is not taken of it;
 - in a parameter a sign behind an operator binds to the bare number alone (``3*-2^2`` is 12), and before a
   name or a parenthesis it is an error or nonsense (``3*-(2)^2`` is 0.75); a ``?:`` between ``?`` and ``:``
   ends too early;
@@ -27,7 +28,10 @@ from spiceprop.netlist.source import LogicalLine, Span
 
 DEPTH_LIMIT = 50
 OPERATION_LIMIT = 300  # those who walk a tree recurse into it
-_BINARY = [["||"], ["&&"], ["==", "!=", "<>", "<=", ">=", "<", ">"], ["+", "-"], ["*", "/"]]
+_EQUALITIES, _ORDERS = ["==", "!=", "<>"], ["<=", ">=", "<", ">"]
+# loosest first; in a source 1 != 2 < 3 is 1 != (2 < 3), in a parameter (1 != 2) < 3
+_OF_PARAMETERS = [["||"], ["&&"], [*_EQUALITIES, *_ORDERS], ["+", "-"], ["*", "/"]]
+_OF_SOURCES = [["||"], ["&&"], _EQUALITIES, _ORDERS, ["+", "-"], ["*", "/"]]
 _TOKEN = re.compile(r"\s*(\*\*|\|\||&&|[=!<>]=|<>|[-+*/^?:(),{}'<>!]|[a-z_][\w.#]*|$)", re.IGNORECASE)
 _NODE = re.compile(r"\s*([^\s(),={}]+)\s*")
 _SPACE = re.compile(r"\s*")
@@ -103,10 +107,11 @@ class ExpressionReader:
         return Operation("?:", (condition, then, self.ternary()), self.span(start))
 
     def binary(self, level: int) -> Expression:
-        if level == len(_BINARY):
+        levels = _OF_SOURCES if self.source else _OF_PARAMETERS
+        if level == len(levels):
             return self.unary()
         start, left = self.position, self.binary(level + 1)
-        while operator := self.take(*_BINARY[level]):
+        while operator := self.take(*levels[level]):
             operator = "!=" if operator == "<>" else operator
             left = self.operation(operator, (left, self.binary(level + 1)), start)
         return left
@@ -117,7 +122,14 @@ class ExpressionReader:
             if operator != "!":
                 self._check_sign(start, operator)
             self.count(start)
-            return Operation(operator, (self.unary(),), self.span(start))
+            operand_start = self.position
+            operand = self.unary()
+            raised = isinstance(operand, Operation) and operand.operator == "^" and self._bare(operand, operand_start)
+            if operator == "!" and raised and not self.source:
+                raise self.error(
+                    "'!' in front of a power in a parameter expression: put parentheses around one of them"
+                )
+            return Operation(operator, (operand,), self.span(start))
         return self.power()
 
     def power(self) -> Expression:

@@ -40,7 +40,7 @@ SILENTLY_DIFFERENT = [
     "3*-(2)^2",
     "1?0?3:4:5",
 ]
-SILENTLY_DIFFERENT += ["3*-z^2", "min(3,1,2)", "1mil", "2mils", "1a", "3A", "1e3a", "max(1)", "sgn(1,2)"]
+SILENTLY_DIFFERENT += ["!0^2", "3*-z^2", "min(3,1,2)", "1mil", "2mils", "1a", "3A", "1e3a", "max(1)", "sgn(1,2)"]
 REFUSED_BY_BOTH = [
     "2*-z",
     "2^-z",
