@@ -37,15 +37,17 @@ from spiceprop.netlist.flat import FlatElement
 from spiceprop.netlist.scope import Scope
 
 TIME = sp.Symbol("time", real=True)
+LARGEST_POWER = 64
 
 
 def _power(x: sp.Expr, y: sp.Expr) -> sp.Expr:
-    """x^y as sympy's own where that has no corner at x = 0: for an exponent that is a whole number."""
-    return x**y if y.is_Integer else power(x, y)
+    """x^y as sympy's own where that has no corner at x = 0: for an exponent that is a whole number, and not so large
+    that sympy's exact (2 x)^y would fill the memory."""
+    return x**y if y.is_Integer and abs(y) <= LARGEST_POWER else power(x, y)
 
 
 def _magnitude_power(x: sp.Expr, y: sp.Expr) -> sp.Expr:
-    return x**y if y.is_Integer and y % 2 == 0 else power(magnitude(x), y)
+    return _power(x if y.is_Integer and y % 2 == 0 else magnitude(x), y)
 
 
 COMMON: dict[str, Callable[..., sp.Expr]] = {
