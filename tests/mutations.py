@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Netlists that went wrong, made from sound ones: by letters, by words, by lines and by structures without end.
+
+All chance comes from the ``random.Random`` that is given, so that a number names a mutant for ever, and hypothesis can
+shrink one. Texts are bytes as Latin-1. Many mutants try to run a command or to read a file beside their folder.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+DECKS = Path(__file__).parent / "decks"
+NETLISTS = Path(__file__).parents[1] / "netlists"
+CANARY = "canary-was-here"
+SECRET = "a-secret-of-the-reader"
+
+SIZES = (1, 3, 20, 60, 300, 1200, 10_000)
+LETTERS = "\0\x01\x08\t\r\n\x0b\x0c\x1b\x1f \"#$%&'()*+,-./0189:;<=>?@AZ[\\]^_`az{|}~\x7f\x80\x85\x93\xa0\xb5\xc2\xce\xff"
+NUMBERS = (
+    "0 -0 1 -1 2 0.5 1e300 -1e300 1e308 1e309 1e-320 1e99999 1e-99999 1e+ 1e 1e1e1 .5 5. . 00 1,5 1k2 1meg 1mil 1a 1x "
+    f"0x10 1_0 nan inf -inf 1\xb5 9{'9' * 400} 1e{'9' * 5000} 0.{'0' * 400}1 +-1 --1 1e3k 1.2.3 1%"
+).split()
+NAMES = (
+    "0 time v i v(a) i(v1) gnd temper pi e inf nan all uic dc ac m ic tc params: true __class__ a.b x1.x1 v1#branch "
+    f"const.time tran1.time \xe9\xb5 $x @r1[i] r c l v1 x s {'n' * 2000} {'x1.' * 300}a max pow exp sin pwl if and"
+).split()
+EXPRESSIONS = """
+    {a} {x*(} '1' {1/0} {-1^0.5} {1e300^2} {2^1e300} {exp(1e9)} {log(0)} {sqrt(-1)} {acos(2)} {max(1)} {sin()} {f(1)} {1?2:3}
+    {1?} {!!1} {v(b)} {time} {temper} {2**2**2} {1e308*10} {nint(1e308)} {int(-1e308)} {10^-400} {0^-1} {0^0} {pow(-2,0.5)}
+    {9^9^9^9^9^9^9} {ternary_fcn(1,2,3)} {a b} {{1}} {'1'} {(} {)} {1>2&&3<4||!5} {atanh(1)} {sinh(1e5)} {tan(1e300)} {}
+""".split("\n")[1:-1]
+SOURCES = """
+    v(b)^1e300 | (2*v(b))^64^64^64^64^64^64 | exp(exp(exp(v(b)))) | 1/(v(b)-v(b)) | v(b)^v(b)^v(b)^v(b) | log(-1)*v(b) |
+    9^9^9^9^9^9 | 2^1e300 | exp(1e300) | (v(b)+1e300)^1000 | sin(1e300)*v(b) | v(b)>0?1/0:v(b) | max(v(b),max(v(b),1))^9 |
+    u(v(b))^u(v(b)) | sqrt(sqrt(sqrt(v(b)-1e300))) | tan(v(b))^-1e9 | time^time^time | acosh(v(b)/0.5)^0.1 | pwr(-2,0.5) |
+    nint(1e300) | floor(v(b)^1e18) | abs(abs(abs(v(b)))) | v(b)!=v(b) | i(v1)^2 | !v(b) | v(b)&&1 | v(0)/v(0) | 1e-320*v(b) |
+    asin(2) | ln(0) | 0^v(b) | v(b)^-1 | ((v(b)^0.5)^0.5)^1e9 | sgn(1e300)^v(b) | v(b)?v(b):v(b)?1:2 | cosh(1e5) | atanh(1) |
+    (1e300*v(b))^(1e300*v(b)) | (-8)^(1/3) | limit(v(b),0,1) | pow(0,-1) | time==1e300 | eq0(v(b))*ne0(v(b)) | 1e300*1e300
+""".replace("\n", " ").split(" | ")
+COMMANDS = f"""
+    .control;run;shell touch {CANARY};.endc | .control;!touch {CANARY};system touch {CANARY};.endc | *# shell touch {CANARY}
+    .control;echo `touch {CANARY}`;print v(b) > {CANARY};.endc | *#write {CANARY} | .control;run;plot v(b);.endc | .control | .endc
+    .control;source ../outside/{CANARY}.cir;pre_osdi x.so;codemodel x.cm;.endc | .csparam x=`touch {CANARY}` | .lib
+    .include ../outside/secret.inc | .lib ../outside/secret.inc tt | .include /etc/passwd | .include /dev/stdin | .include
+    .include mutant.cir | .lib mutant.cir tt | .include include | .include "" | .include ~/.spiceinit | .incl include/body.inc
+    .include include/circle_a.inc | .include include/control.inc | .lib include/corners.lib ff | .lib tt | .endl tt | .end
+    .if (1) | .if (x | .elseif (0) | .else | .endif | .if | .subckt s a b | .subckt s a b r=1 | .subckt | .subckt s a a
+    .ends | .ends s | .macro m a | .eom | x9 a b s | x9 b 0 s r={{r}} | x9 b 0 s m=2 | .param x={{x}} | .param r={{q}} q={{r}}
+    .param x=`touch {CANARY}` | .param a=1, b=2 | .param | .func f(x) {{f(x)}} | .func f(x,y) {{x+y}} | .func f() {{1}} | .func
+    .func sin(x) {{x}} | .tran 1u 1m | .tran 1u 1m uic | .tran 0 0 | .tran 1 1e300 | .tran 1e-300 1 | .tran {{x}} {{y}} | .op
+    .options temp={{f(1)}} | .temp {{x}} | .temp 1e300 | .options reltol=1e300 method=x | .options scale=2 | .options = | .ic v(b)=1
+    .ic v(zz)={{x}} | .nodeset v(b)=1e308 | .ic | .global b | .global | .save all v(b) i(v1) | .save v( | .model d d(is=1e300)
+    .model d | .model m nmos(level=99) | d9 b 0 d | q9 b 0 a d | m9 b 0 a 0 m | .print tran v(b) | .unknown | .title x
+    k9 l1 l2 2 | k9 l1 l1 0.5 | r9 b 0 0 | c9 b 0 -1 ic=1e300 | l9 b b 1 | v9 b b 1 | e9 b 0 b 0 1e300 | f9 b 0 v1 1 | h9 b 0 h9 1
+    v9 b 0 pwl(0 0 1 1 0.5 0) | v9 b 0 pwl(0) | v9 b 0 pulse(0 1 -1 -1 -1 -1 -1) | v9 b 0 sin | v9 b 0 sffm(1 1 1e300 1e300 1)
+    v9 b 0 pwl file="../outside/secret.inc" | b9 b 0 i=v(b)^ | b9 b 0 v=v(b) | b9 b 0 i=i(r1)*i(b9) | u9 b 0 0 d | o9 | a9 b 0 x
+    s9 b 0 b 0 d | w9 b 0 v1 d | t9 b 0 b 0 z0=50 td=1 | t9 b 0 b 0 z0=0 td=-1 | y9 b 0 x | n9 b 0 x | r9 b 0 r={{v(b)}} | + | +1 | *
+    c9 b 0 q={{v(b)^2}} | l9 b 0 {{i(l9)}} | r9 time 0 1 | r9 v1#branch 0 1 | {SECRET}
+""".replace("\n", " | ").split(" | ")
+JUNK = [*NUMBERS, *NAMES, *(text for line in EXPRESSIONS for text in line.split()), *"( ) { } ' \" = , + - * / ^ ; $ // ` .".split()]
+
+
+def seeds() -> list[str]:
+    """The texts of the decks and netlists of this repository."""
+    return [path.read_bytes().decode("latin-1") for place in (DECKS, NETLISTS) for path in sorted(place.glob("*.cir"))]
+
+
+def letters(text: str, rng: Random) -> str:
+    """One to eight letters lost, doubled, changed or put in."""
+    for _ in range(rng.randint(1, 8)):
+        at, much = rng.randrange(len(text) + 1), rng.choice((1, 1, 1, 2, 30))
+        new = rng.choice((rng.choice(LETTERS), rng.choice(LETTERS), text[at : at + much] * 2, ""))
+        text = text[:at] + new * rng.choice((1, 1, 1, 2, 200)) + text[at + rng.choice((0, much)) :]
+    return text
+
+
+def words(text: str, rng: Random) -> str:
+    """Words of one line replaced by junk, by each other, by a longer self."""
+    lines = text.split("\n")
+    at = rng.randrange(len(lines))
+    parts = lines[at].split(" ")
+    for _ in range(rng.randint(1, 3)):
+        place = rng.randrange(len(parts))
+        parts[place] = rng.choice(
+            (rng.choice(JUNK), rng.choice(JUNK), rng.choice(parts), parts[place] + rng.choice(JUNK), parts[place] * rng.choice(SIZES[:5]))
+        )
+    lines[at] = rng.choice((" ", " ", " ", "  ", "\t", ",", "\n+", "=")).join(parts)
+    return "\n".join(lines)
+
+
+def lines(text: str, rng: Random, others: list[str]) -> str:
+    """Lines lost, doubled, moved, joined, continued, or taken from another deck."""
+    found = text.split("\n")
+    for _ in range(rng.randint(1, 4)):
+        at, to = rng.randrange(len(found)), rng.randrange(len(found))
+        kind = rng.randrange(8)
+        if kind == 0 and len(found) > 1:
+            del found[at]
+        elif kind == 1:
+            found.insert(to, found[at])
+        elif kind == 2:
+            found[at], found[to] = found[to], found[at]
+        elif kind == 3:
+            found[at : at + 2] = [" ".join(found[at : at + 2])]
+        elif kind == 4:
+            found[at] = f"+{found[at]}"
+        elif kind == 5:
+            other = rng.choice(others).split("\n")
+            begin = rng.randrange(len(other))
+            found[at:at] = other[begin : begin + rng.randint(1, 6)]
+        elif kind == 6:
+            found = found[: at + 1]
+        else:
+            found[at:at] = [found[at]] * rng.choice(SIZES[:4])
+    return "\n".join(found)
+
+
+def commands(text: str, rng: Random) -> str:
+    """Statements that try something, put in anywhere."""
+    found = text.split("\n")
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randrange(len(found) + 1)
+        made = rng.choice((f"b9 b 0 {rng.choice('iv')}={rng.choice(SOURCES).strip()}", rng.choice(COMMANDS).strip()))
+        found[at:at] = made.split(";")
+    return "\n".join(found)
+
+
+def _many(template: str) -> Callable[[int], str]:
+    return lambda n: "".join(template.format(n=k, next=k + 1) for k in range(n))
+
+
+def _around(before: str, middle: str, behind: str) -> Callable[[int], str]:
+    return lambda n: before * n + middle + behind * n
+
+
+STRUCTURES: list[Callable[[int], str]] = [
+    _many(".param p{n}={n}\n"),
+    _many(".param p{n}={{p{next}}}\n"),
+    _many(".param p{next}={{p{n}+p{n}}}\n"),
+    _many(".func f{next}(x) {{f{n}(x)+f{n}(x)}}\n"),
+    _many(".func f{n}(x) {{f{next}(f{next}(x))}}\n"),
+    _many("x{n} a b s\n"),
+    _many("x{n} a b s{n}\n.subckt s{n} a b\n"),
+    _many(".subckt s{n} a b\nx1 a b s{next}\nx2 a b s{next}\n.ends\n"),
+    _many("r{n} n{n} n{next} 1\n"),
+    _many("c{n} n{n} n{next} {{p{n}}} ic=1\n"),
+    _many("b{n} n{n} 0 i=v(n{n})^2+v(n{next})*exp(v(n{n}))\n"),
+    _many("l{n} n{n} 0 1\nk{n} l{n} l{next} 0.5\n"),
+    _many("d{n} n{n} 0 d{n}\n.model d{n} d\n"),
+    _many("*{n}\n+ x\n"),
+    _many(".global g{n}\n.ic v(g{n})=1\n"),
+    _many(".include include/body.inc\n"),
+    _around(".if (1)\n", "r9 b 0 1\n", ".endif\n"),
+    _around(".if (0)\n.else\n", "r9 b 0 1\n", ".endif\n"),
+    _around(".control\n", "run\n", ".endc\n"),
+    lambda n: "".join(f".subckt s{k} a b\n" for k in range(n)) + ".ends\n" * n + "x1 a b s0\n",
+    lambda n: f"r9 b 0 {{{'(' * n}1{')' * n}}}\n",
+    lambda n: f"r9 b 0 {{{'-' * n}1}}\nb9 b 0 i={'-' * n}v(b)\n",
+    lambda n: f"r9 b 0 {{{'1?' * n}1{':1' * n}}}\n",
+    lambda n: f"b9 b 0 i={'exp(' * n}v(b){')' * n}\n",
+    lambda n: f"b9 b 0 i={'v(b)*' * n}1\n",
+    lambda n: f"b9 b 0 i={'(v(b)>0?' * n}1{':2)' * n}\n",
+    lambda n: f"b9 b 0 i={'max(v(b),' * n}1{')' * n}\n",
+    lambda n: f"b9 b 0 i=v(b){'^v(b)' * n}\n",
+    lambda n: f"b9 b 0 i=2{'^64' * n}+(2*v(b)){'^64' * n}\n",
+    lambda n: f"b9 b 0 i=1{'/(1+v(b)' * n}{')' * n}\n",
+    lambda n: f"v9 b 0 pwl({' '.join(f'{k} {k}' for k in range(n))})\n",
+    lambda n: "v9 b 0 pwl(\n" + "".join(f"+ {k} {k}\n" for k in range(n)) + "+)\n",
+    lambda n: f".param {' '.join(f'q{k}={k}' for k in range(n))}\n",
+    lambda n: ".param\n" + "".join(f"+ q{k}={{q{k + 1}}}\n" for k in range(n)),
+    lambda n: f".subckt s {' '.join(f'a{k}' for k in range(n))}\n.ends\nx1 {'b ' * n}s\n",
+    lambda n: f".model d d({' '.join(f'q{k}={k}' for k in range(n))})\nd9 b 0 d\n",
+    lambda n: f".save {' '.join(f'v({k})' for k in range(n))}\n.options {' '.join(f'o{k}={k}' for k in range(n))}\n",
+    lambda n: f".ic {' '.join(f'v(b{k})={k}' for k in range(n))}\n",
+    lambda n: f"r9 {'b' * 10 * n} 0 1\n",
+    lambda n: f".param {'x' * 10 * n}={'1' * 10 * n}\n",
+    lambda n: f"r9 b 0 1 {' ' * 10 * n}\n* {'x' * 10 * n}\n",
+    lambda n: f"r9 b 0 {',' * 10 * n}1\n",
+    lambda n: f".func f({','.join(f'x{k}' for k in range(n))}) {{1}}\nr9 b 0 {{f({','.join('1' * n)})}}\n",
+    lambda n: f"r9 b 0 {{max({','.join('1' * n)})}}\nr8 b 0 {{{'+'.join('1' * n)}}}\n",
+    lambda n: f".print tran {'v(b) ' * n}\n.meas tran x {'(' * n}\n",
+    lambda n: f"e9 b 0 poly({n}) {'a b ' * n}\nb9 b 0 v=pwl(v(b){',1' * n})\n",
+    lambda n: ".subckt s a r=1\nr1 a 0 {r}\n.ends\n" + "".join(f"x{k} b s r={{{k}+1}}\n" for k in range(n)),
+    lambda n: "".join(f".subckt s{k} a r=1\nx1 a s{k + 1} r={{r+1}}\n.ends\n" for k in range(n)) + "x1 b s0\n",
+]
+
+
+def structures(text: str, rng: Random) -> str:
+    """One of the structures without end, in front or behind, with a use for what it defines."""
+    made = rng.choice(STRUCTURES)(rng.choice(SIZES))
+    at = text.find("\n") + 1 if rng.random() < 0.7 else len(text)
+    return text[:at] + made + rng.choice(("", "r8 b 0 {p0}\n", "r8 b 0 {f0(1)}\n", "x8 a b s0\n")) + text[at:]
+
+
+def mutant(rng: Random, decks: list[str]) -> str:
+    """A deck after one to three mutations."""
+    text = rng.choice(decks)
+    kinds = (
+        letters,
+        words,
+        words,
+        lambda text, rng: lines(text, rng, decks),
+        commands,
+        commands,
+        structures,
+    )
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        text = rng.choice(kinds)(text, rng)
+    return text
