@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import spiceprop
+from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.cluster.pool import Pool, chunks
 from spiceprop.cluster.worker import Job
 from spiceprop.data import DataSet, load_data
@@ -198,9 +199,8 @@ def _check_designer_files(setting: Setting, record: RunRecord, folder: Path) -> 
 
 
 def ngspice_version() -> str:
-    from spiceprop.engines.ngspice import Simulator
-
-    return str(Simulator.shared().version)
+    with IsolatedSimulator() as simulator:
+        return str(simulator.version)
 
 
 def stored_experiment(setting: Setting) -> str:

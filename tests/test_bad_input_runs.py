@@ -193,7 +193,7 @@ def test_worker_killed_in_mid_run_changes_nothing(calm, tmp_path):
     killed = []
 
     def kill() -> None:
-        assert wait_until(lambda: children_of(os.getpid()))
+        assert wait_until(lambda: (tmp_path / "r" / "netlist.cir").exists() and children_of(os.getpid()))
         killed.extend(children_of(os.getpid())[:1])
         os.kill(killed[0], signal.SIGKILL)
 

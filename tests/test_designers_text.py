@@ -4,7 +4,9 @@
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
+from plain_ngspice import plain_ngspice
 from small_networks import NETLISTS
 from small_runs import DIGITS, SHORT, TINY, contents, run
 
@@ -13,6 +15,7 @@ from spiceprop.experiment import load_experiment
 from spiceprop.netlist import read_netlist
 from spiceprop.network import NeuronSource
 from spiceprop.run import prepare
+from spiceprop.simulation import simulate
 from spiceprop.store.run_file import load_run
 
 ODD = (
@@ -117,3 +120,56 @@ def test_an_include_inside_the_neuron_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"put it above the \.subckt") as caught:
         NeuronSource(read_netlist(tmp_path / "n.cir"), "n").check()
     assert caught.value.line == 3
+
+
+WIDE = (
+    "* a neuron in more of the language\n"
+    ".lib switch.lib volatile\n"
+    ".func gate(x, y) {1/(1+exp(-(x-y)/width))}\n"
+    ".param width=15m\n"
+    ".subckt wide mem  c=1n r=20k\n"
+    "Cmem mem 0 {c} ic=25m\n"
+    ".if (c > 1u)\n"
+    "Rleak mem 0 1\n"
+    ".else\n"
+    "Rleak mem shared {r}\n"
+    ".endif\n"
+    "Rs shared 0 1\n"
+    "Bs mem 0 I = gate(v(mem), 60m)*i(Rleak)\n"
+    "X1 mem 0 tail\n"
+    ".ends\n"
+)
+
+
+def test_functions_and_library_sections_travel_with_the_neuron(tmp_path):
+    """ngspice reads the exported text and gives what spiceprop simulated of it."""
+    (tmp_path / "wide.cir").write_text(WIDE)
+    (tmp_path / "switch.lib").write_text(
+        ".lib volatile\n.subckt tail a b\nR1 a b 1meg\n.ends\n.endl\n.lib other\nx\n.endl\n"
+    )
+    (tmp_path / "mine.toml").write_text(DIGITS.read_text().replace("../netlists/mif.cir:mif", "wide.cir:wide"))
+    folder = tmp_path / "runs" / "mine"
+    result = run(load_experiment(tmp_path / "mine.toml", [*TINY, *SHORT]), folder)
+    assert result["failed_samples"] == 0
+    text = (folder / "netlist.cir").read_text()
+    assert ".lib designer/switch.lib volatile\n.func gate(x, y)" in text
+    truth = plain_ngspice(folder / "netlist.cir")
+    found = simulate(read_netlist(folder / "netlist.cir"))
+    neurons = [name for name in found.names if name.startswith("v(n")]
+    assert len(neurons) == 3 + 10
+    for name in neurons:
+        assert found[name][-1] == pytest.approx(truth[name][-1], rel=1e-6)
+        assert np.ptp(truth[name]) > 1e-3
+
+
+def test_a_neuron_has_no_global_node(tmp_path):
+    (tmp_path / "n.cir").write_text("* n\n.global vdd\n.subckt n mem\nC1 mem 0 1n\nR1 mem vdd 1\n.ends\n.end\n")
+    with pytest.raises(UserError, match=r"n\.cir: \.global vdd would connect all neurons"):
+        NeuronSource(read_netlist(tmp_path / "n.cir"), "n").check()
+
+
+@pytest.mark.parametrize("line", [".temp 50", ".options temp=50", ".options tnom=20"])
+def test_a_neuron_has_no_temperature_of_its_own(tmp_path, line):
+    (tmp_path / "n.cir").write_text(f"* n\n{line}\n.subckt n mem\nC1 mem 0 1n\n.ends\n.end\n")
+    with pytest.raises(UserError, match=r"n\.cir:2: a network runs at 27 degrees"):
+        NeuronSource(read_netlist(tmp_path / "n.cir"), "n").check()

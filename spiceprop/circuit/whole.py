@@ -20,7 +20,7 @@ from scipy import sparse
 from spiceprop.circuit.bind import Binder, Bound
 from spiceprop.circuit.stamps import WAVE, Environment, Stamp
 from spiceprop.circuit.symbols import NUMERIC, TIME, differentiate
-from spiceprop.circuit.waveforms import Wave
+from spiceprop.circuit.waveforms import Context, Wave
 from spiceprop.errors import UserError
 from spiceprop.netlist import evaluate
 from spiceprop.netlist.flat import FlatCircuit
@@ -135,7 +135,8 @@ class WholeCircuit:
     def _group(self, members: list[Bound]) -> Group:
         stamp, environment = members[0].stamp, self.environment
         unknowns = np.array([[self.index[name] for name in element.unknowns] for element in members]).T
-        waves = [Wave(element.waveform, element.flat.scope, environment) for element in members if element.waveform]
+        context = Context.of(environment, members[0].flat.element.name[0])
+        waves = [Wave(element.waveform, element.flat.scope, context) for element in members if element.waveform]
         numbers = np.zeros((len(stamp.values), len(members), 1))
         for row, role in enumerate(stamp.values):
             if role != WAVE:

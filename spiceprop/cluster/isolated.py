@@ -7,6 +7,7 @@ from multiprocessing.connection import Connection
 from spiceprop.cluster.child import requests
 from spiceprop.cluster.process import START_SECONDS, Fault, Process
 from spiceprop.engines import Trajectory
+from spiceprop.errors import UserError
 
 
 class IsolatedSimulator:
@@ -23,9 +24,19 @@ class IsolatedSimulator:
 
     @property
     def version(self) -> int:
-        """Of ngspice, for example 39."""
-        self._start()
-        return self._version
+        """Of ngspice, for example 39.
+
+        Raises
+        ------
+        UserError: it cannot be started.
+        """
+        for _ in range(2):
+            try:
+                self._start()
+                return self._version
+            except Fault as fault:
+                self._process, message = None, fault.message
+        raise UserError(f"ngspice cannot be started: {message}")
 
     def __enter__(self) -> "IsolatedSimulator":
         return self

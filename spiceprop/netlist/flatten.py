@@ -36,15 +36,13 @@ def flatten(netlist: Netlist) -> FlatCircuit:
     opener = _Opener(circuit, netlist.global_nodes)
     opener.open(netlist.body, "", opener.globals, circuit.scope, [netlist.body])
     if netlist.transient and netlist.transient.uic:
-        # with uic a .nodeset starts a node as an .ic does, where there is none (measured)
-        circuit.initial.update(circuit.guesses | circuit.initial)
-        circuit.guesses.clear()
+        _start_from_guesses(circuit)
     check_references(circuit)
     return circuit
 
 
 def flatten_subcircuit(netlist: Netlist, name: str) -> FlatCircuit:
-    """One ``.subckt`` of the netlist as a circuit of its own; its ports keep their names."""
+    """One ``.subckt`` of the netlist as a circuit of its own, which starts with ``uic``; its ports keep their names."""
     subcircuit = netlist.body.subcircuits.get(name.lower())
     if subcircuit is None:
         found = ", ".join(netlist.body.subcircuits) or "none"
@@ -54,8 +52,15 @@ def flatten_subcircuit(netlist: Netlist, name: str) -> FlatCircuit:
     opener = _Opener(circuit, netlist.global_nodes)
     names = opener.globals | {port: port for port in subcircuit.ports}
     opener.open(subcircuit.body, "", names, scope, [netlist.body, subcircuit.body])
+    _start_from_guesses(circuit)
     check_references(circuit)
     return circuit
+
+
+def _start_from_guesses(circuit: FlatCircuit) -> None:
+    """With ``uic`` a ``.nodeset`` starts a node as an ``.ic`` does, where there is none (measured)."""
+    circuit.initial.update(circuit.guesses | circuit.initial)
+    circuit.guesses.clear()
 
 
 class _Opener:

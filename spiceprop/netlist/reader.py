@@ -204,7 +204,7 @@ class Reader:
         path = self.files.find(name, words.line)
         with self.files.entered(path, section, words.line) as source:
             self.netlist.sources.append(source)
-            self.netlist.includes.append(Include(path, source, words.whole()))
+            self.netlist.includes.append(Include(path, source, words.whole(), section))
             self.read_file(section_of(logical_lines(source, title=False), section, words.line))
 
 

@@ -238,9 +238,12 @@ class Transient:
 
 @dataclass(slots=True)
 class Include:
+    """``.include``, or with a ``section`` ``.lib``."""
+
     path: Path
     source: Source
     span: Span
+    section: str = ""
 
 
 @dataclass(frozen=True, slots=True)

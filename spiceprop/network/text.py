@@ -41,14 +41,19 @@ class NeuronSource:
         }
 
     def definitions(self) -> str:
-        """The file's includes, ``.param`` and ``.subckt`` statements as they stand there, comments and all."""
-        main = self.netlist.sources[0]
+        """The file's definitions (includes, parameters, functions, models, subcircuits) as they stand there."""
+        main, body = self.netlist.sources[0], self.netlist.body
         wanted = [
-            f".include designer/{include.path.relative_to(self.root).as_posix()}"
+            f".{'lib' if include.section else 'include'} designer/{include.path.relative_to(self.root).as_posix()} "
+            f"{include.section}".rstrip()
             for include in self.netlist.includes
             if include.span.source is main
         ]
-        body = self.netlist.body
+        wanted += [
+            main.render_range(definition.span.start, definition.span.end)
+            for definition in (*body.functions.values(), *body.models.values())
+            if definition.span.source is main
+        ]
         wanted += [
             f".param {name}={main.render_range(value.span.start, value.span.end)}"
             for name, value in body.parameters.items()
@@ -67,7 +72,8 @@ class NeuronSource:
         Raises
         ------
         UserError: with file and line, for an element or an analysis at the top level of an included file, and for an
-            ``.include`` inside a ``.subckt`` of the main file, whose path would no longer hold.
+            ``.include`` inside a ``.subckt`` of the main file, whose path would no longer hold; for a temperature and
+            a global node.
         """
         main, body = self.netlist.sources[0], self.netlist.body
         loose = [element.span for element in body.elements]
@@ -80,6 +86,13 @@ class NeuronSource:
                     f"'{span.text}' stands outside a .subckt in an included file: a neuron's libraries may hold "
                     "definitions only. Move it into the main file, which is read for its definitions"
                 )
+        if self.netlist.global_nodes:
+            raise main.whole_error(
+                f".global {' '.join(sorted(self.netlist.global_nodes))} would connect all neurons of a network: make "
+                "the node a port of the .subckt, with a supply in [network]"
+            )
+        for name in {".temp", "temp", "tnom"} & self.netlist.options.keys():
+            raise self.netlist.options[name].span.error("a network runs at 27 degrees Celsius: remove the temperature")
         inside = [include.span for include in self.netlist.includes if include.span.source is main]
         for span in inside:
             if any(

@@ -26,7 +26,7 @@ from spiceprop.report import ProgressBar
 from spiceprop.sensitivity.gradient import Gradient, Problem
 from spiceprop.sensitivity.loss import Loss
 from spiceprop.sensitivity.names import Target
-from spiceprop.sensitivity.run import Analysis
+from spiceprop.sensitivity.run import REFERENCE_OPTIONS, Analysis
 from spiceprop.sensitivity.vary import varied
 
 RELATIVE_STEP = 1e-3
@@ -94,15 +94,20 @@ def check(problem: Problem, tolerance: float, progress: ProgressBar | None = Non
     found = problem.gradient(problem.analysis, trajectory)
     if not found.ok:
         return Checked(found)
-    reference = problem.analysis.reference(reference_step(problem.analysis, trajectory))
-    try:
-        tight = problem.gradient(reference, problem.run(reference))
-        if not tight.ok:
-            raise Failed(tight.status, tight.message)
-        differences = _differences(problem, reference, progress)
-    except Failed as failed:
-        message = f"a run for finite differences: {failed.message}"
-        return Checked(replace(found, status=failed.status, message=message))
+    step = reference_step(problem.analysis, trajectory)
+    for options in REFERENCE_OPTIONS:
+        reference = problem.analysis.reference(step, options)
+        try:
+            tight = problem.gradient(reference, problem.run(reference))
+            if not tight.ok:
+                raise Failed(tight.status, tight.message)
+            differences = _differences(problem, reference, progress)
+            break
+        except Failed as failed:
+            message = f"a run for finite differences: {failed.message}"
+            failure = Checked(replace(found, status=failed.status, message=message))
+    else:
+        return failure
     sizes = [abs(one.value * found.values[name]) for name, one in differences.items()]
     floor = FLOOR * max(sizes, default=0.0)
     away = [name for name, one in differences.items() if not agree(found, name, one, tolerance, floor)]

@@ -63,13 +63,10 @@ class Names:
                 scope, parts = scope.caller, parts[:-1]
 
     def default(self) -> list[str]:
-        """Main values of R C L and sources, and parameters, of the top level."""
-        names = [
-            flat.element.name
-            for flat in self.circuit.elements
-            if not flat.prefix and "" in offered(flat) and flat.element.name[0] in "rclviefgh"
-        ]
-        return names + [f"param:{name}" for name in self.circuit.scope.own]
+        """Main values of R C L and sources, and parameters, of the top level; where it has none, of all levels."""
+        main = [path for path, flat in self.elements.items() if "" in offered(flat) and flat.element.name[0] != "k"]
+        top = [path for path in main if "." not in path] + [f"param:{name}" for name in self.circuit.scope.own]
+        return top or main
 
     def find(self, name: str) -> Target:
         """The target of a NAME.

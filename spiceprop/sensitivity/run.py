@@ -18,8 +18,12 @@ from spiceprop.engines import TRAINING_OPTIONS, Trajectory, Transient, deck, tra
 from spiceprop.netlist import FlatCircuit, Netlist
 
 KEPT = frozenset({"temp", "tnom", "gmin", "maxord", "itl1", "itl2", "itl4", "itl5", "gminsteps", "srcsteps"})
-REFERENCE_OPTIONS = {"reltol": 1e-9, "vntol": 1e-12, "abstol": 1e-18, "chgtol": 1e-16, "trtol": 1e12}
-"""For finite differences: a tight Newton and steps set by tmax alone, so that they do not move with a value."""
+REFERENCE_OPTIONS = (
+    {"reltol": 1e-9, "vntol": 1e-12, "abstol": 1e-18, "chgtol": 1e-16, "trtol": 1e12},
+    TRAINING_OPTIONS | {"trtol": 1e12},
+)
+"""For finite differences: steps set by tmax alone, so that they do not move with a value, and a Newton as tight as the
+circuit lets it be: the second where the first does not converge."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +41,17 @@ class Analysis:
         warnings = []
         if "method=gear" in own.options:
             warnings.append("method=gear is replaced by the trapezoid rule: its steps have no adjoint here")
+        if "interp" in netlist.options:
+            warnings.append("interp is left out: its points are not those of the steps")
         if own.uic and own.t_start == 0:
             warnings.append("with uic ngspice saves no point at 0: the first point is extended to it")
         options = TRAINING_OPTIONS | kept
         transient = Transient(own.t_step, own.t_stop, 0.0, own.longest_step, own.uic, options)
         return cls(transient, own.t_start, tuple(warnings))
 
-    def reference(self, t_max: float) -> "Analysis":
+    def reference(self, t_max: float, reference: dict[str, float]) -> "Analysis":
         """The same for finite differences, with steps of ``t_max``."""
-        options = self.transient.options | REFERENCE_OPTIONS
+        options = self.transient.options | reference
         return replace(self, transient=replace(self.transient, t_max=t_max, options=options))
 
     def environment(self, version: int) -> Environment:

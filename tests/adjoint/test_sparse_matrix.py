@@ -13,6 +13,7 @@ from spiceprop.netlist import read_text
 from spiceprop.sensitivity.check import difference
 from spiceprop.sensitivity.gradient import Problem
 from spiceprop.sensitivity.loss import Loss
+from spiceprop.sensitivity.run import REFERENCE_OPTIONS
 
 TOLERANCE = 1e-3
 LOSS = "mean(v(out)^2)+final(v(out))/3+integral(time*v(out))*200"
@@ -157,7 +158,7 @@ def deviations(text: str, names: str, simulator: IsolatedSimulator) -> tuple[dic
     A derivative is taken for nothing where it is 1e-4 of the largest one, both as p dL/dp.
     """
     problem = Problem(read_text(text), Loss(LOSS), names.split(), simulator)
-    analysis = problem.analysis.reference(5e-6)
+    analysis = problem.analysis.reference(5e-6, REFERENCE_OPTIONS[0])
     trajectory = problem.run(analysis)
     assert trajectory.ok, trajectory.message
     found = problem.gradient(analysis, trajectory)

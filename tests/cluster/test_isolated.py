@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from small_runs import children_of, is_running, loaded_modules, wait_until
 
-from spiceprop.cluster import process
+from spiceprop.cluster import isolated, process
 from spiceprop.cluster.child import requests
 from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.cluster.process import Fault, Process, resident_bytes
@@ -42,6 +42,10 @@ def answer(connection):
 
 def die(number: int) -> None:
     os.kill(os.getpid(), number)
+
+
+def die_at_start(connection) -> None:
+    die(signal.SIGSEGV)
 
 
 def fail() -> None:
@@ -157,6 +161,16 @@ def test_a_library_that_cannot_be_loaded_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("NGSPICE_LIBRARY_PATH", str(tmp_path / "none.so"))
     with IsolatedSimulator() as simulator, pytest.raises(UserError, match="cannot load ngspice"):
         simulator.simulate(RC, SAVES, 2e-3)
+
+
+def test_version_is_that_of_the_library_and_a_library_that_crashes_is_told(simulator, monkeypatch):
+    assert simulator.version == Simulator.shared().version
+    monkeypatch.setattr(isolated, "_serve", die_at_start)
+    with IsolatedSimulator() as broken:
+        with pytest.raises(UserError, match=r"ngspice cannot be started: .* died \(Segmentation fault\)"):
+            _ = broken.version
+        found = broken.simulate(RC, SAVES, 2e-3)
+    assert (found.status, found.message) == (Status.CRASHED, "the simulator's process died (Segmentation fault)")
 
 
 def test_a_worn_process_is_replaced(simulator, monkeypatch):

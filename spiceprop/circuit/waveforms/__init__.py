@@ -6,7 +6,6 @@ from typing import Protocol
 
 import numpy as np
 
-from spiceprop.circuit.stamps import Environment
 from spiceprop.circuit.waveforms import (
     amplitude_modulated,
     exponential,
@@ -15,7 +14,7 @@ from spiceprop.circuit.waveforms import (
     pulse,
     sine,
 )
-from spiceprop.circuit.waveforms.formula import CHANGED, FormulaWaveform
+from spiceprop.circuit.waveforms.formula import Context, FormulaWaveform
 from spiceprop.circuit.waveforms.piecewise_linear import PiecewiseLinear
 from spiceprop.netlist import evaluate
 from spiceprop.netlist.scope import Scope
@@ -43,6 +42,7 @@ _KINDS = {
 }
 _NEWER_NAMES = {
     "sffm": ("vo", "va", "fc", "mdi", "fs", "td", "phases", "phasec"),
+    "sffm of i": ("vo", "va", "fc", "mdi", "fs", "phases", "phasec"),
     "am": ("vo", "vmo", "vma", "fm", "fc", "td", "phasem", "phasec"),
 }
 
@@ -57,24 +57,24 @@ class Wave:
     motion: of the arguments that move edges, by role: d edge / d argument.
     """
 
-    def __init__(self, waveform: Waveform, scope: Scope, environment: Environment):
+    def __init__(self, waveform: Waveform, scope: Scope, context: Context):
         values = waveform.values()
         numbers = {role: evaluate(value, scope) for role, value in values.items()}
-        names = _argument_names(waveform, environment)
+        names = _argument_names(waveform, context)
         given = {names[role]: number for role, number in numbers.items()}
         if waveform.kind == "pwl":
             module = piecewise_linear
-            self.signal: Signal = PiecewiseLinear(given, environment)
+            self.signal: Signal = PiecewiseLinear(given, context)
         else:
             module, formula = _KINDS[waveform.kind]
             given = {name: value for name, value in given.items() if value or name not in module.ZERO_IS_DEFAULT}
-            self.signal = FormulaWaveform(formula, given, environment)
-        self.edges = np.array(module.edges(given, environment))
+            self.signal = FormulaWaveform(formula, given, context)
+        self.edges = np.array(module.edges(given, context))
         self._roles = {name: role for role, name in names.items() if name in given}
         self.places: dict[str, tuple[Value, Scope]] = {role: (values[role], scope) for role in self._roles.values()}
         self.motion = {}
         for name, role in self._roles.items():
-            slope = _edge_motion(module.edges, given, name, environment)
+            slope = _edge_motion(module.edges, given, name, context)
             if slope.any():
                 self.motion[role] = slope
 
@@ -89,19 +89,20 @@ class Wave:
         return {self._roles[name]: slope for name, slope in self.signal.slopes(times).items()}
 
 
-def _edge_motion(edges: Callable, given: dict[str, float], name: str, environment: Environment) -> np.ndarray:
+def _edge_motion(edges: Callable, given: dict[str, float], name: str, context: Context) -> np.ndarray:
     """d edge / d argument: edges are linear in the arguments, so a difference is exact."""
-    step = 1e-3 * environment.t_stop
-    before, after = edges(given, environment), edges(given | {name: given[name] + step}, environment)
+    step = 1e-3 * context.t_stop
+    before, after = edges(given, context), edges(given | {name: given[name] + step}, context)
     slopes = np.zeros(len(before))
     count = min(len(before), len(after))
     slopes[:count] = (np.array(after[:count]) - np.array(before[:count])) / step
     return np.where(abs(slopes) < 1e-6, 0.0, slopes)
 
 
-def _argument_names(waveform: Waveform, environment: Environment) -> dict[str, str]:
+def _argument_names(waveform: Waveform, context: Context) -> dict[str, str]:
     """Role of the text to the formula's name of that argument: newer versions gave SFFM and AM other ones."""
     roles = list(waveform.values())
-    if waveform.kind in _NEWER_NAMES and environment.version >= CHANGED:
-        return dict(zip(roles, _NEWER_NAMES[waveform.kind], strict=False))
+    kind = "sffm of i" if waveform.kind == "sffm" and not context.voltage else waveform.kind
+    if kind in _NEWER_NAMES and context.newer:
+        return dict(zip(roles, _NEWER_NAMES[kind], strict=False))
     return {role: role.removeprefix(f"{waveform.kind}.") for role in roles}

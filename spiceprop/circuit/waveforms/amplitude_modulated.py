@@ -7,26 +7,25 @@ AM(vo vmo vma fm fc td phasem phasec): vo + (vmo + vma sin(2 pi fm t)) sin(2 pi 
 
 import sympy as sp
 
-from spiceprop.circuit.stamps import Environment
 from spiceprop.circuit.symbols import TIME
-from spiceprop.circuit.waveforms.formula import CHANGED, Arguments
+from spiceprop.circuit.waveforms.formula import Arguments, Context
 
 ZERO_IS_DEFAULT = frozenset({"mf", "fm"})
 
 
-def amplitude_modulated(given: Arguments, environment: Environment) -> sp.Expr:
+def amplitude_modulated(given: Arguments, context: Context) -> sp.Expr:
     t, turn = TIME - given.get("td", 0), 2 * sp.pi
     zero = sp.Integer(0)
-    if environment.version >= CHANGED:
-        modulation = turn * given.get("fm", 5 / environment.t_stop) * t + given.get("phasem", zero) * sp.pi / 180
-        carrier = turn * given.get("fc", 500 / environment.t_stop) * t + given.get("phasec", zero) * sp.pi / 180
+    if context.newer:
+        modulation = turn * given.get("fm", 5 / context.t_stop) * t + given.get("phasem", zero) * sp.pi / 180
+        carrier = turn * given.get("fc", 500 / context.t_stop) * t + given.get("phasec", zero) * sp.pi / 180
         amplitude = given.get("vmo", zero) + given.get("vma", sp.Integer(1)) * sp.sin(modulation)
         value = given["vo"] + amplitude * sp.sin(carrier)
     else:
-        modulation = turn * given.get("mf", 1 / environment.t_stop) * t
+        modulation = turn * given.get("mf", 1 / context.t_stop) * t
         value = given["va"] * (given.get("vo", zero) + sp.sin(modulation)) * sp.sin(turn * given.get("fc", zero) * t)
     return sp.Piecewise((0, t <= 0), (value, True))
 
 
-def edges(given: dict[str, float], environment: Environment) -> list[float]:
+def edges(given: dict[str, float], context: Context) -> list[float]:
     return [given.get("td", 0.0)]

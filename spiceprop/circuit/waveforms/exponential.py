@@ -3,15 +3,14 @@
 
 import sympy as sp
 
-from spiceprop.circuit.stamps import Environment
 from spiceprop.circuit.symbols import TIME
-from spiceprop.circuit.waveforms.formula import Arguments
+from spiceprop.circuit.waveforms.formula import Arguments, Context
 
 ZERO_IS_DEFAULT = frozenset({"td1", "tau1", "td2", "tau2"})
 
 
-def exponential(given: Arguments, environment: Environment) -> sp.Expr:
-    step = environment.t_step
+def exponential(given: Arguments, context: Context) -> sp.Expr:
+    step = context.t_step
     start = given.get("td1", step)
     back = given.get("td2", start + step)
     height = given["v2"] - given["v1"]
@@ -23,6 +22,6 @@ def exponential(given: Arguments, environment: Environment) -> sp.Expr:
     return given["v1"] + height * (up - rise(TIME - back, given.get("tau2", step)))
 
 
-def edges(given: dict[str, float], environment: Environment) -> list[float]:
-    start = given.get("td1", environment.t_step)
-    return [start, given.get("td2", start + environment.t_step)]
+def edges(given: dict[str, float], context: Context) -> list[float]:
+    start = given.get("td1", context.t_step)
+    return [start, given.get("td2", start + context.t_step)]

@@ -1,21 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SFFM: a sine whose frequency swings; phases are in degrees.
 
-Up to ngspice 39 SFFM(vo va fc mdi fs phasec phases); later SFFM(vo va fc mdi fs td phases phasec), where the
-modulation index is kept between 0 and fc/fs and the source is 0 up to td.
+Up to ngspice 39 SFFM(vo va fc mdi fs phasec phases). Later the modulation index is kept between 0 and fc/fs, and it
+is SFFM(vo va fc mdi fs phases phasec) for an I and SFFM(vo va fc mdi fs td phases phasec) for a V, which is 0 up to td.
 """
 
 import sympy as sp
 
-from spiceprop.circuit.stamps import Environment
 from spiceprop.circuit.symbols import TIME
-from spiceprop.circuit.waveforms.formula import CHANGED, Arguments
+from spiceprop.circuit.waveforms.formula import Arguments, Context
 
 ZERO_IS_DEFAULT = frozenset({"fc", "fs"})
 
 
-def frequency_modulated(given: Arguments, environment: Environment) -> sp.Expr:
-    newer, base = environment.version >= CHANGED, 1 / environment.t_stop
+def frequency_modulated(given: Arguments, context: Context) -> sp.Expr:
+    newer, base = context.newer, 1 / context.t_stop
     carrier = given.get("fc", (5 if newer else 1) * base)
     signal = given.get("fs", (500 if newer else 1) * base)
     index = given.get("mdi", sp.Integer(90 if newer else 0))
@@ -25,8 +24,8 @@ def frequency_modulated(given: Arguments, environment: Environment) -> sp.Expr:
     t = TIME - given.get("td", 0)
     inner = 2 * sp.pi * carrier * t + phase + index * sp.sin(2 * sp.pi * signal * t + signal_phase)
     value = given["vo"] + given["va"] * sp.sin(inner)
-    return sp.Piecewise((0, t <= 0), (value, True)) if newer else value
+    return sp.Piecewise((0, t <= 0), (value, True)) if newer and context.voltage else value
 
 
-def edges(given: dict[str, float], environment: Environment) -> list[float]:
+def edges(given: dict[str, float], context: Context) -> list[float]:
     return [given.get("td", 0.0)]

@@ -7,20 +7,19 @@ of the two points around t, and moving a point's time by d moves the line beside
 
 import numpy as np
 
-from spiceprop.circuit.stamps import Environment
-from spiceprop.circuit.waveforms.formula import CHANGED
+from spiceprop.circuit.waveforms.formula import Context
 
 
 class PiecewiseLinear:
     """Numbers by name: ``0.time``, ``0.value``, ..., ``td``, ``r``."""
 
-    def __init__(self, numbers: dict[str, float], environment: Environment):
+    def __init__(self, numbers: dict[str, float], context: Context):
         self.numbers = numbers
         pairs = sum(name.endswith(".time") for name in numbers)
         self.times = np.array([numbers[f"{pair}.time"] for pair in range(pairs)])
         self.values = np.array([numbers[f"{pair}.value"] for pair in range(pairs)])
         self.delay, self.repeat = numbers.get("td", 0.0), numbers.get("r", -1.0)
-        self.newer = environment.version >= CHANGED
+        self.newer = context.newer
 
     def _local(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(times within the points, how many repetitions have passed)."""
@@ -67,10 +66,10 @@ class PiecewiseLinear:
         return found
 
 
-def edges(given: dict[str, float], environment: Environment) -> list[float]:
+def edges(given: dict[str, float], context: Context) -> list[float]:
     times = [number for name, number in given.items() if name.endswith(".time")]
-    if environment.version < CHANGED:
+    if not context.newer:
         return times
     period = times[-1] - given.get("r", 0.0)
-    turns = 0 if given.get("r", -1.0) < 0 else min(int(environment.t_stop / period) + 1, 10_000)
+    turns = 0 if given.get("r", -1.0) < 0 else min(int(context.t_stop / period) + 1, 10_000)
     return [time + given.get("td", 0.0) + turn * period for turn in range(turns + 1) for time in times]
