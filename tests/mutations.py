@@ -5,9 +5,11 @@ All chance comes from the ``random.Random`` that is given, so that a number name
 shrink one. Texts are bytes as Latin-1. Many mutants try to run a command or to read a file beside their folder.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from re import Match
 
 DECKS = Path(__file__).parent / "decks"
 NETLISTS = Path(__file__).parents[1] / "netlists"
@@ -67,7 +69,7 @@ def seeds() -> list[str]:
 
 def letters(text: str, rng: Random) -> str:
     """One to eight letters lost, doubled, changed or put in."""
-    for _ in range(rng.randint(1, 8)):
+    for _ in range(rng.choice((1, 1, 1, 2, 8))):
         at, much = rng.randrange(len(text) + 1), rng.choice((1, 1, 1, 2, 30))
         new = rng.choice((rng.choice(LETTERS), rng.choice(LETTERS), text[at : at + much] * 2, ""))
         text = text[:at] + new * rng.choice((1, 1, 1, 2, 200)) + text[at + rng.choice((0, much)) :]
@@ -79,7 +81,7 @@ def words(text: str, rng: Random) -> str:
     lines = text.split("\n")
     at = rng.randrange(len(lines))
     parts = lines[at].split(" ")
-    for _ in range(rng.randint(1, 3)):
+    for _ in range(rng.choice((1, 1, 1, 2, 3))):
         place = rng.randrange(len(parts))
         parts[place] = rng.choice(
             (rng.choice(JUNK), rng.choice(JUNK), rng.choice(parts), parts[place] + rng.choice(JUNK), parts[place] * rng.choice(SIZES[:5]))
@@ -88,10 +90,19 @@ def words(text: str, rng: Random) -> str:
     return "\n".join(lines)
 
 
+def values(text: str, rng: Random) -> str:
+    """Numbers replaced by numbers and expressions: what is left is mostly a netlist still."""
+    found = list(re.finditer(r"(?<=[\s(=])-?\d[\w.]*", text))
+    for match in sorted(rng.sample(found, min(len(found), rng.choice((1, 1, 2, 5)))), key=Match.start, reverse=True):
+        new = rng.choice((rng.choice(NUMBERS), rng.choice(found).group(), rng.choice(" ".join(EXPRESSIONS).split())))
+        text = text[: match.start()] + new + text[match.end() :]
+    return text
+
+
 def lines(text: str, rng: Random, others: list[str]) -> str:
     """Lines lost, doubled, moved, joined, continued, or taken from another deck."""
     found = text.split("\n")
-    for _ in range(rng.randint(1, 4)):
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
         at, to = rng.randrange(len(found)), rng.randrange(len(found))
         kind = rng.randrange(8)
         if kind == 0 and len(found) > 1:
@@ -118,7 +129,7 @@ def lines(text: str, rng: Random, others: list[str]) -> str:
 def commands(text: str, rng: Random) -> str:
     """Statements that try something, put in anywhere."""
     found = text.split("\n")
-    for _ in range(rng.randint(1, 4)):
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
         at = rng.randrange(len(found) + 1)
         made = rng.choice((f"b9 b 0 {rng.choice('iv')}={rng.choice(SOURCES).strip()}", rng.choice(COMMANDS).strip()))
         found[at:at] = made.split(";")
@@ -198,12 +209,12 @@ def mutant(rng: Random, decks: list[str]) -> str:
     kinds = (
         letters,
         words,
-        words,
+        values,
+        values,
         lambda text, rng: lines(text, rng, decks),
-        commands,
         commands,
         structures,
     )
-    for _ in range(rng.choice((1, 1, 2, 3))):
+    for _ in range(rng.choice((1, 1, 1, 2, 3))):
         text = rng.choice(kinds)(text, rng)
     return text

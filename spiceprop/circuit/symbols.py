@@ -9,6 +9,7 @@ finite; its derivative is left as ngspice's Newton has it, exp itself.
 
 import functools
 import math
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -21,6 +22,9 @@ from spiceprop.netlist.flat import FlatElement
 from spiceprop.netlist.scope import Scope
 
 EXP_LIMIT = math.log(1e99)
+LARGEST = sp.Float(sys.float_info.max)
+LARGEST_INTEGER = 2**53  # beyond it not every integer is a double
+LARGEST_POWER = 64  # sympy multiplies integer powers out: 9^9^9 has 369 million digits
 TIME = sp.Symbol("time", real=True)
 
 
@@ -91,12 +95,26 @@ NUMERIC = [
 """What ``sympy.lambdify`` needs as ``modules`` for the expressions made here."""
 
 
+def constant(value: float) -> sp.Expr:
+    """A number of the netlist. Small integers are exact, so that x^2 is differentiated as such."""
+    whole = abs(value) <= LARGEST_INTEGER and value == int(value)
+    return sp.Integer(int(value)) if whole else sp.Float(value, 17)
+
+
+def _power_of(x: sp.Expr, y: sp.Expr) -> sp.Expr:
+    return x ** (sp.Float(y, 17) if y.is_Integer and abs(y) > LARGEST_POWER else y)
+
+
 def _magnitude_power(x: sp.Expr, y: sp.Expr) -> sp.Expr:
-    return x**y if y.is_Integer and y % 2 == 0 else sp.Abs(x) ** y
+    return _power_of(x if y.is_Integer and y % 2 == 0 and abs(y) <= LARGEST_POWER else sp.Abs(x), y)
 
 
 def _signed_power(x: sp.Expr, y: sp.Expr) -> sp.Expr:
-    return sp.sign(x) * sp.Abs(x) ** y
+    return sp.sign(x) * _power_of(sp.Abs(x), y)
+
+
+def _is_too_large(number: sp.Number) -> bool:
+    return abs(number) > LARGEST or (number.is_Rational and number.q > LARGEST)
 
 
 def _is_truth(x: sp.Basic) -> bool:
@@ -141,7 +159,7 @@ COMMON: dict[str, Callable[..., sp.Expr]] = {
 PARAMETER_FUNCTIONS = COMMON | {
     "arctan": sp.atan,
     "int": lambda x: sp.Piecewise((whole_part(x), x > 0), (-whole_part(-x), True)),
-    "pow": lambda x, y: x**y,
+    "pow": _power_of,
     "pwr": _magnitude_power,
     "sqr": lambda x: x**2,
 }
@@ -200,7 +218,7 @@ class Translator:
 
     def _translate(self, tree: Expression, scope: Scope, flat: FlatElement | None) -> sp.Basic:
         if isinstance(tree, Number):
-            return sp.Integer(int(tree.value)) if tree.value == int(tree.value) else sp.Float(tree.value, 17)
+            return constant(tree.value)
         if isinstance(tree, Name):
             return self._name(tree, scope)
         if isinstance(tree, Probe):
@@ -220,6 +238,8 @@ class Translator:
             result = operation(tree.operator, parts)
         if result.has(sp.zoo, sp.nan, sp.oo, sp.I) or (result.is_number and not result.is_extended_real):
             raise tree.span.error(f"cannot evaluate '{tree.span.text}': the result is {result}, no real number")
+        if any(map(_is_too_large, result.atoms(sp.Number))):
+            raise tree.span.error(f"'{tree.span.text}' makes a number that is too large")
         return result
 
     def _name(self, tree: Name, scope: Scope) -> sp.Basic:

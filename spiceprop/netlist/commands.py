@@ -19,7 +19,7 @@ NOT_NEEDED = frozenset(
 
 
 def param(words: StatementWords, body: Body, netlist: Netlist, inside: list[Subcircuit]) -> None:
-    if _FUNCTION.match(words.remaining()):
+    if words.starts_with(_FUNCTION):
         func(words, body, netlist, inside)
         return
     found = words.assignments()

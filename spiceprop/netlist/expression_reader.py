@@ -13,6 +13,7 @@ Where ngspice departs from this grammar without a word, the text is refused (mea
 import re
 
 from spiceprop.netlist.expression import (
+    DEPTH_LIMIT,
     UNSUPPORTED,
     Call,
     Expression,
@@ -25,8 +26,8 @@ from spiceprop.netlist.names import objection_to_node
 from spiceprop.netlist.numbers import match_number, objection
 from spiceprop.netlist.source import LogicalLine, Span
 
-DEPTH_LIMIT = 50
-OPERATION_LIMIT = 300  # those who walk a tree recurse into it
+NESTING_LIMIT = 50
+OPERATION_LIMIT = DEPTH_LIMIT - NESTING_LIMIT
 _BINARY = [["||"], ["&&"], ["==", "!=", "<>", "<=", ">=", "<", ">"], ["+", "-"], ["*", "/"]]
 _TOKEN = re.compile(r"\s*(\*\*|\|\||&&|[=!<>]=|<>|[-+*/^?:(),{}'<>!]|[a-z_][\w.#]*|$)", re.IGNORECASE)
 _NODE = re.compile(r"\s*([^\s(),={}]+)\s*")
@@ -152,8 +153,8 @@ class ExpressionReader:
 
     def atom(self) -> Expression:
         self.depth += 1
-        if self.depth > DEPTH_LIMIT:
-            raise self.error(f"the expression is nested more than {DEPTH_LIMIT} deep")
+        if self.depth > NESTING_LIMIT:
+            raise self.error(f"the expression is nested more than {NESTING_LIMIT} deep")
         tree = self._atom()
         self.depth -= 1
         return tree

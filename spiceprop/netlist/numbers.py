@@ -30,8 +30,13 @@ def match_number(text: str, start: int) -> tuple[float, int] | None:
     suffix = "meg" if word.startswith("meg") else word[:1]
     # the exponent is joined as text so that 10u is the double nearest to 1e-5, not 10 times a rounded 1e-6
     mantissa, _, exponent = digits.group().lower().partition("e")
-    power = int(exponent or 0) + SUFFIXES.get(suffix, 0)
+    power = _power(exponent) + SUFFIXES.get(suffix, 0)
     return float(f"{mantissa}e{power}"), letters.end()
+
+
+def _power(exponent: str) -> int:
+    """An exponent as a number; of more digits than a double can use, the first ones."""
+    return int(re.sub(r"^([+-]?)0*(\d{,9}).*", r"\g<1>0\2", exponent or "0"))
 
 
 def objection(text: str, *, parameter: bool) -> str | None:

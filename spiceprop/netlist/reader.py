@@ -32,6 +32,8 @@ ELEMENTS = (
     | {"b": read_behavioural, "k": read_coupling, "x": read_instance}
 )
 
+NESTING_LIMIT = 50
+
 
 class Reader:
     """Reads one netlist and the files it names into ``netlist``.
@@ -168,6 +170,8 @@ class Reader:
 
     def subckt(self, words: StatementWords) -> None:
         subcircuit = read_subcircuit(words)
+        if len(self.open) >= NESTING_LIMIT:
+            raise words.line.error(f"definitions of subcircuits are nested more than {NESTING_LIMIT} deep")
         if subcircuit.name in self.body.subcircuits:
             raise words.line.error(f"there is already a subcircuit '{subcircuit.name}' here: give it another name")
         self.body.subcircuits[subcircuit.name] = subcircuit
