@@ -12,7 +12,7 @@ from spiceprop.netlist.source import LogicalLine
 from spiceprop.netlist.tree import Body, Conditional, Value
 from spiceprop.netlist.words import StatementWords
 
-NESTING_LIMIT = 50
+NESTING_LIMIT = 20
 INNER = (".if", ".elseif", ".else", ".endif")
 ALLOWED = (".model", ".ic", ".nodeset")
 

@@ -41,6 +41,7 @@ class ExpressionReader:
         self.line, self.begin, self.position = line, start, start
         self.end, self.source = len(line.text) if end is None else end, source
         self.depth = self.operations = 0
+        self._seen = -1, "", -1  # where the token read last begins, the token, where it ends
 
     def read_all(self) -> Expression:
         """The expression, which must fill the range."""
@@ -54,6 +55,12 @@ class ExpressionReader:
         return token
 
     def _token(self) -> tuple[str, int]:
+        """The next token and where it ends; each level of precedence asks for it."""
+        if self._seen[0] != self.position:
+            self._seen = self.position, *self._read_token()
+        return self._seen[1:]
+
+    def _read_token(self) -> tuple[str, int]:
         start = _SPACE.match(self.line.text, self.position).end()
         if start >= self.end:
             return "", start

@@ -24,7 +24,8 @@ def match_number(text: str, start: int) -> tuple[float, int] | None:
     if digits is None:
         return None
     letters = LETTERS.match(text, digits.end())
-    word = MICRO.sub("u", letters.group()).lower()
+    word = letters.group()
+    word = (MICRO.sub("u", word) if "\xb5" in word else word).lower()
     if word.startswith("mil"):
         return float(digits.group()) * MIL, letters.end()
     suffix = "meg" if word.startswith("meg") else word[:1]
@@ -35,8 +36,10 @@ def match_number(text: str, start: int) -> tuple[float, int] | None:
 
 
 def _power(exponent: str) -> int:
-    """An exponent as a number; of more digits than a double can use, the first ones."""
-    return int(re.sub(r"^([+-]?)0*(\d{,9}).*", r"\g<1>0\2", exponent or "0"))
+    """An exponent as a number; of more digits than a double can use, the first ones: `int` refuses thousands."""
+    if len(exponent) > 9:
+        exponent = re.sub(r"([+-]?)0*(\d{1,9}).*", r"\1\2", exponent, count=1)
+    return int(exponent or 0)
 
 
 def objection(text: str, *, parameter: bool) -> str | None:

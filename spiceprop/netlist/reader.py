@@ -32,7 +32,7 @@ ELEMENTS = (
     | {"b": read_behavioural, "k": read_coupling, "x": read_instance}
 )
 
-NESTING_LIMIT = 50
+NESTING_LIMIT = 20
 
 
 class Reader:
