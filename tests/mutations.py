@@ -17,7 +17,10 @@ CANARY = "canary-was-here"
 SECRET = "a-secret-of-the-reader"
 
 SIZES = (1, 3, 20, 60, 300, 1200, 10_000)
-LETTERS = "\0\x01\x08\t\r\n\x0b\x0c\x1b\x1f \"#$%&'()*+,-./0189:;<=>?@AZ[\\]^_`az{|}~\x7f\x80\x85\x93\xa0\xb5\xc2\xce\xff"
+LIKELY = (20, 20, 20, 20, 20, 6, 1)
+LETTERS = (
+    "\0\x01\x08\t\r\n\x0b\x0c\x1b\x1f \"#$%&'()*+,-./0189:;<=>?@AZ[\\]^_`az{|}~\x7f\x80\x85\x93\xa0\xb5\xc2\xce\xff"
+)
 NUMBERS = (
     "0 -0 1 -1 2 0.5 1e300 -1e300 1e308 1e309 1e-320 1e99999 1e-99999 1e+ 1e 1e1e1 .5 5. . 00 1,5 1k2 1meg 1mil 1a 1x "
     f"0x10 1_0 nan inf -inf 1\xb5 9{'9' * 400} 1e{'9' * 5000} 0.{'0' * 400}1 +-1 --1 1e3k 1.2.3 1%"
@@ -59,7 +62,12 @@ COMMANDS = f"""
     s9 b 0 b 0 d | w9 b 0 v1 d | t9 b 0 b 0 z0=50 td=1 | t9 b 0 b 0 z0=0 td=-1 | y9 b 0 x | n9 b 0 x | r9 b 0 r={{v(b)}} | + | +1 | *
     c9 b 0 q={{v(b)^2}} | l9 b 0 {{i(l9)}} | r9 time 0 1 | r9 v1#branch 0 1 | {SECRET}
 """.replace("\n", " | ").split(" | ")
-JUNK = [*NUMBERS, *NAMES, *(text for line in EXPRESSIONS for text in line.split()), *"( ) { } ' \" = , + - * / ^ ; $ // ` .".split()]
+JUNK = [
+    *NUMBERS,
+    *NAMES,
+    *(text for line in EXPRESSIONS for text in line.split()),
+    *"( ) { } ' \" = , + - * / ^ ; $ // ` .".split(),
+]
 
 
 def seeds() -> list[str]:
@@ -84,7 +92,13 @@ def words(text: str, rng: Random) -> str:
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         place = rng.randrange(len(parts))
         parts[place] = rng.choice(
-            (rng.choice(JUNK), rng.choice(JUNK), rng.choice(parts), parts[place] + rng.choice(JUNK), parts[place] * rng.choice(SIZES[:5]))
+            (
+                rng.choice(JUNK),
+                rng.choice(JUNK),
+                rng.choice(parts),
+                parts[place] + rng.choice(JUNK),
+                parts[place] * rng.choice(SIZES[:5]),
+            )
         )
     lines[at] = rng.choice((" ", " ", " ", "  ", "\t", ",", "\n+", "=")).join(parts)
     return "\n".join(lines)
@@ -198,7 +212,7 @@ STRUCTURES: list[Callable[[int], str]] = [
 
 def structures(text: str, rng: Random) -> str:
     """One of the structures without end, in front or behind, with a use for what it defines."""
-    made = rng.choice(STRUCTURES)(rng.choice(SIZES))
+    made = rng.choice(STRUCTURES)(rng.choices(SIZES, LIKELY)[0])
     at = text.find("\n") + 1 if rng.random() < 0.7 else len(text)
     return text[:at] + made + rng.choice(("", "r8 b 0 {p0}\n", "r8 b 0 {f0(1)}\n", "x8 a b s0\n")) + text[at:]
 

@@ -7,6 +7,8 @@ own. Deeper, and for B sources, ngspice's versions differ and neither multiplies
 
 from dataclasses import replace
 
+from spiceprop.errors import UserError
+from spiceprop.netlist.definitions import Sizes, definition
 from spiceprop.netlist.evaluate import evaluate
 from spiceprop.netlist.expression import Name, walk
 from spiceprop.netlist.flat import FlatCircuit, FlatElement, FlatModel, element_name, rename_node
@@ -67,7 +69,7 @@ class _Opener:
     """Opens instances into one circuit and counts what comes of it."""
 
     def __init__(self, circuit: FlatCircuit, global_nodes: set[str]):
-        self.circuit, self.size = circuit, 0
+        self.circuit, self.size, self.sizes = circuit, 0, Sizes()
         self.globals = {node: node for node in global_nodes}
 
     def open(
@@ -103,7 +105,7 @@ class _Opener:
     def count(self, element: Element) -> None:
         self.size += 1
         if self.size > SIZE_LIMIT:
-            raise element.span.error(f"opened up, the netlist has more than {SIZE_LIMIT} elements")
+            raise _too_large(element)
 
     def open_instance(
         self,
@@ -114,7 +116,7 @@ class _Opener:
         bodies: list[Body],
         outer: tuple[tuple[Value, Scope], ...],
     ) -> None:
-        subcircuit, depth = _definition(instance, bodies)
+        subcircuit, bodies = definition(instance, bodies)
         _check_instance(instance, subcircuit)
         parameters, multiplier = dict(instance.parameters), ()
         if "m" in parameters and "m" not in subcircuit.defaults:
@@ -130,9 +132,14 @@ class _Opener:
             )
         outer_named = {name: value for name, value in subcircuit.defaults.items() if _names_itself(name, value)}
         inner = Scope(subcircuit.body.parameters | subcircuit.defaults, outer_named | parameters, scope)
+        if self.size + self.sizes.of(bodies) > SIZE_LIMIT:
+            raise _too_large(instance)
         inner_names = self.globals | dict(zip(subcircuit.ports, nodes, strict=True))
-        bodies = [*bodies[:depth], subcircuit.body]
         self.open(subcircuit.body, f"{prefix}{instance.name}.", inner_names, inner, bodies, multiplier)
+
+
+def _too_large(element: Element) -> UserError:
+    return element.span.error(f"opened up, the netlist has more than {SIZE_LIMIT} elements")
 
 
 def _chosen(body: Body, scope: Scope) -> Body:
@@ -140,7 +147,12 @@ def _chosen(body: Body, scope: Scope) -> Body:
     if not body.conditionals:
         return body
     chosen = replace(
-        body, elements=list(body.elements), models=dict(body.models), initial=dict(body.initial), conditionals=[]
+        body,
+        elements=list(body.elements),
+        models=dict(body.models),
+        initial=dict(body.initial),
+        guesses=dict(body.guesses),
+        conditionals=[],
     )
     for conditional in body.conditionals:
         for condition, branch in conditional.branches:
@@ -207,15 +219,6 @@ def _check_instance(instance: Instance, subcircuit: Subcircuit) -> None:
         allowed = " ".join(known) or "no parameters"
         raise instance.span.error(f".subckt {subcircuit.name} has no parameter '{unknown[0]}'; it has {allowed}")
     _check_overrides(instance, subcircuit)
-
-
-def _definition(instance: Instance, bodies: list[Body]) -> tuple[Subcircuit, int]:
-    """The nearest definition of the instance's subcircuit and how many bodies enclose it."""
-    for depth in range(len(bodies), 0, -1):
-        found = bodies[depth - 1].subcircuits.get(instance.subcircuit)
-        if found:
-            return found, depth
-    raise instance.span.error(f"there is no .subckt '{instance.subcircuit}' for {instance.name}")
 
 
 def _check_overrides(instance: Instance, subcircuit: Subcircuit) -> None:
