@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One finished run that many tests look at."""
+"""One finished run that many tests look at, and the command line in this process."""
 
+import os
 from pathlib import Path
 
 import pytest
 from small_runs import Counted, tiny
 
+from spiceprop.cli import main
 from spiceprop.run import run_experiment
 
 
@@ -17,3 +19,19 @@ def finished(tmp_path_factory) -> Path:
     run_experiment(tiny(), folder, resume=False, force=False, progress=progress)
     assert progress.done <= progress.expected
     return folder
+
+
+@pytest.fixture
+def call(capfd):
+    """``spiceprop WORDS...`` in this process: (exit code, standard output, standard error)."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        kept = os.dup(1)
+        try:
+            code = main([str(word) for word in words])
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
+        return code, *capfd.readouterr()
+
+    return run

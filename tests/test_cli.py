@@ -2,7 +2,6 @@
 """The command line: exit codes, one JSON object on standard output, no traceback for a wrong request."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
@@ -10,26 +9,8 @@ import pytest
 from small_networks import NETLISTS
 from small_runs import DIGITS, ENVIRONMENT, command, settings_on_command_line
 
-from spiceprop.cli import main
-
 SHORT = ["data.train=8", "data.validation=10", "data.test=4", "run.save_samples=1", "network.layers=[64,3,10]"]
 UNSOLVABLE = "* no solution\ni1 0 a dc 1m\nc1 a 0 1n\nb1 0 a i=v(a)^2\n.tran 1u 100u uic\n.end\n"
-
-
-@pytest.fixture
-def call(capfd):
-    """``spiceprop WORDS...`` in this process: (exit code, standard output, standard error)."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        kept = os.dup(1)
-        try:
-            code = main([str(word) for word in words])
-        finally:
-            os.dup2(kept, 1)
-            os.close(kept)
-        return code, *capfd.readouterr()
-
-    return run
 
 
 def process(*words: object, **more) -> subprocess.CompletedProcess:

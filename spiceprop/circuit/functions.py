@@ -46,6 +46,10 @@ class whole_part(Steps):
     """The largest integer that is not above x."""
 
 
+class truncated(Steps):
+    """The whole part towards 0."""
+
+
 class nearest(Steps):
     """The nearest integer, halves to the even one."""
 
@@ -82,6 +86,37 @@ class choose(Opaque):
         slopes = then.diff(symbol), otherwise.diff(symbol)
         # not by the chain rule: 0 times the slope of the branch that is not taken may be 0 times infinity
         return choose(condition, *slopes) if any(slopes) else sp.Integer(0)
+
+
+class larger(Opaque):
+    """max(x, y): a function and not a choice, which would hold its parts twice and, nested, a million times."""
+
+    def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
+        x, y = self.args
+        return choose(less(y, x), x, y).diff(symbol)
+
+
+class smaller(Opaque):
+    """min(x, y)"""
+
+    def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
+        x, y = self.args
+        return choose(less(x, y), x, y).diff(symbol)
+
+
+class ramp(Opaque):
+    """x above 0, else 0"""
+
+    def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
+        return choose(less(0, self.args[0]), self.args[0], 0).diff(symbol)
+
+
+class unit_ramp(Opaque):
+    """0 below 0, x up to 1, 1 above"""
+
+    def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
+        x = self.args[0]
+        return choose(both(less(0, x), not_above(x, 1)), x, 0).diff(symbol)
 
 
 class limited_exp(Opaque):
@@ -133,7 +168,12 @@ NUMERIC = [
         "direction": np.sign,
         "unit_step": lambda x: np.heaviside(x, 0.5),
         "whole_part": np.floor,
+        "truncated": np.trunc,
         "nearest": np.round,
+        "larger": np.maximum,
+        "smaller": np.minimum,
+        "ramp": lambda x: np.maximum(x, 0.0),
+        "unit_ramp": lambda x: np.clip(x, 0.0, 1.0),
         "less": lambda x, y: np.less(x, y) * 1.0,
         "not_above": lambda x, y: np.less_equal(x, y) * 1.0,
         "equal": lambda x, y: np.equal(x, y) * 1.0,
@@ -150,3 +190,23 @@ NUMERIC = [
     "numpy",
 ]
 """What ``sympy.lambdify`` needs as ``modules`` for the expressions made here."""
+
+_INVERSES = ("sin", "cos", "tan", "sinh", "cosh", "tanh")
+_OF_SYMPY = {f"a{name}": f"arc{name}" for name in _INVERSES}
+
+
+def numeric_value(expression: sp.Expr, values: dict[sp.Symbol, float]) -> float:
+    """An expression's value, nan where it has none that is real; without code made for it, as lambdify makes."""
+    if expression.is_Symbol:
+        return np.float64(values[expression])
+    if expression.is_Number:
+        return np.float64(expression)
+    parts = [numeric_value(part, values) for part in expression.args]
+    if expression.is_Add:
+        return sum(parts)
+    if expression.is_Mul:
+        return math.prod(parts)
+    if expression.is_Pow:
+        return np.power(*parts)
+    name = expression.func.__name__
+    return NUMERIC[0].get(name, getattr(np, _OF_SYMPY.get(name, name), None))(*parts)

@@ -14,21 +14,26 @@ import numpy as np
 import sympy as sp
 
 from spiceprop.circuit.functions import (
-    NUMERIC,
     both,
     choose,
     direction,
     either,
     equal,
     inverse,
+    larger,
     less,
     limited_exp,
     magnitude,
     nearest,
     not_above,
+    numeric_value,
     power,
+    ramp,
     root,
     signed_power,
+    smaller,
+    truncated,
+    unit_ramp,
     unit_step,
     whole_part,
 )
@@ -38,6 +43,7 @@ from spiceprop.netlist.scope import Scope
 
 TIME = sp.Symbol("time", real=True)
 LARGEST_POWER = 64
+_NO_NUMBERS = {sp.zoo, sp.nan, sp.oo, -sp.oo, sp.I}
 
 
 def _power(x: sp.Expr, y: sp.Expr) -> sp.Expr:
@@ -66,8 +72,8 @@ COMMON: dict[str, Callable[..., sp.Expr]] = {
     "ln": sp.log,
     "log": sp.log,
     "log10": lambda x: sp.log(x) / math.log(10),
-    "max": lambda x, y: choose(less(y, x), x, y),
-    "min": lambda x, y: choose(less(x, y), x, y),
+    "max": larger,
+    "min": smaller,
     "nint": nearest,
     "sgn": direction,
     "sin": sp.sin,
@@ -78,7 +84,7 @@ COMMON: dict[str, Callable[..., sp.Expr]] = {
 }
 PARAMETER_FUNCTIONS = COMMON | {
     "arctan": sp.atan,
-    "int": lambda x: choose(less(0, x), whole_part(x), -whole_part(-x)),
+    "int": truncated,
     "pow": _power,
     "pwr": _magnitude_power,
     "sqr": lambda x: x**2,
@@ -87,8 +93,8 @@ SOURCE_FUNCTIONS = COMMON | {
     "pow": _magnitude_power,
     "pwr": signed_power,
     "u": unit_step,
-    "uramp": lambda x: choose(less(0, x), x, 0),
-    "u2": lambda x: choose(not_above(x, 0), 0, choose(not_above(x, 1), x, 1)),
+    "uramp": ramp,
+    "u2": unit_ramp,
     "eq0": inverse,
     "ne0": lambda x: inverse(inverse(x)),
     "gt0": lambda x: less(0, x),
@@ -131,12 +137,8 @@ def apply(function: Callable[..., sp.Expr], parts: list[sp.Expr]) -> sp.Expr:
     if not all(part.is_Number for part in parts):
         return function(*parts)
     symbols = [sp.Symbol(f"x{index}", real=True) for index in range(len(parts))]
-    numeric = sp.lambdify(symbols, function(*symbols), modules=NUMERIC)
-    try:
-        with np.errstate(all="ignore"):
-            found = float(numeric(*(np.float64(part) for part in parts)))
-    except (TypeError, OverflowError):
-        return sp.nan
+    with np.errstate(all="ignore"):
+        found = numeric_value(function(*symbols), dict(zip(symbols, map(float, parts), strict=True)))
     return number(found) if math.isfinite(found) else sp.nan
 
 
@@ -182,7 +184,8 @@ class Translator:
             result = apply(table[tree.function], parts)
         else:
             result = apply(OPERATORS[tree.operator, len(parts)], parts)
-        if result.has(sp.zoo, sp.nan, sp.oo, sp.I):
+        # the parts are sound, so what is not shows at the top
+        if {result, *result.args} & _NO_NUMBERS:
             raise tree.span.error(f"cannot evaluate '{tree.span.text}': the result is {result}, no real number")
         return result
 

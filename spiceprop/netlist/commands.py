@@ -17,7 +17,7 @@ NOT_NEEDED = frozenset([".end", ".meas", ".measure", ".plot", ".print", ".probe"
 
 
 def param(words: StatementWords, body: Body, netlist: Netlist, inside: list[Subcircuit]) -> None:
-    if _FUNCTION.match(words.remaining()):
+    if words.starts_with(_FUNCTION):
         func(words, body, netlist, inside)
         return
     found = words.assignments()

@@ -12,6 +12,7 @@ from spiceprop.netlist.source import LogicalLine
 from spiceprop.netlist.tree import Body, Conditional, Value
 from spiceprop.netlist.words import StatementWords
 
+NESTING_LIMIT = 20
 INNER = (".if", ".elseif", ".else", ".endif")
 ALLOWED = (".model", ".ic", ".nodeset")
 
@@ -35,6 +36,8 @@ def read_conditional(
     for index in range(start, len(lines)):
         word = keyword(lines[index])
         depth += (word == ".if") - (word == ".endif")
+        if depth > NESTING_LIMIT:
+            raise lines[start].error(f".if blocks are nested more than {NESTING_LIMIT} deep")
         if depth == 0:
             read_branches = tuple((_condition(head), _body(inner, read)) for head, inner in branches)
             return Conditional(read_branches, lines[start].span(0, len(lines[start].text))), index + 1

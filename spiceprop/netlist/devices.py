@@ -75,8 +75,9 @@ def read_model(words: StatementWords) -> Model:
             parameters[words.word("a parameter of the model")] = None
             continue
         words.skip_key()
-        version = _VERSION.match(words.remaining())
-        parameters[key] = words.word("a version") if version else words.bare_value(f"a value for {key}")
+        parameters[key] = (
+            words.word("a version") if words.starts_with(_VERSION) else words.bare_value(f"a value for {key}")
+        )
     if bracket:
         words.expect(")")
     words.finish()

@@ -8,7 +8,7 @@ Measured with ngspice 39: ``^``, ``**`` and ``pwr(x,y)`` are |x|^y (in a B sourc
 import math
 from collections.abc import Callable
 
-from spiceprop.netlist.expression import Call, Expression, Name, Number, Probe
+from spiceprop.netlist.expression import DEPTH_LIMIT, Call, Expression, Name, Number, Probe
 from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import Value
 
@@ -66,7 +66,7 @@ OPERATORS: dict[tuple[str, int], Function] = {
     ("?:", 3): lambda c, x, y: x if c else y,
 }
 
-CHAIN_LIMIT = 100
+CHAIN_LIMIT = 100  # parameters that follow from each other
 
 
 def evaluate(value: Value, scope: Scope) -> float:
@@ -77,12 +77,16 @@ def evaluate(value: Value, scope: Scope) -> float:
     UserError: an undefined parameter, one defined by itself, an unknown function or a value outside its
     domain.
     """
-    return _number(value.expression, scope, ())
+    return _number(value.expression, scope, (), 0)
 
 
-def _number(tree: Expression, scope: Scope, using: tuple[tuple[int, str], ...]) -> float:
+def _number(tree: Expression, scope: Scope, using: tuple[tuple[int, str], ...], depth: int) -> float:
     if isinstance(tree, Number):
         return tree.value
+    if depth > DEPTH_LIMIT:
+        raise tree.span.error(
+            f"'{tree.span.text[:40]}': this expression and the parameters in it are nested more than {DEPTH_LIMIT} deep"
+        )
     if isinstance(tree, Name):
         expression, where, definer = scope.find(tree.name, tree.span)
         if tree.name in definer.numbers:
@@ -92,7 +96,7 @@ def _number(tree: Expression, scope: Scope, using: tuple[tuple[int, str], ...]) 
             raise tree.span.error(f"parameter '{tree.name}' is defined by itself")
         if len(using) > CHAIN_LIMIT:
             raise tree.span.error(f"more than {CHAIN_LIMIT} parameters follow from each other here")
-        definer.numbers[tree.name] = _number(expression, where, (*using, key))
+        definer.numbers[tree.name] = _number(expression, where, (*using, key), depth + 1)
         return definer.numbers[tree.name]
     if isinstance(tree, Probe):
         raise tree.span.error(f"{tree.span.text} is a quantity of the circuit: only B sources may use it")
@@ -100,8 +104,9 @@ def _number(tree: Expression, scope: Scope, using: tuple[tuple[int, str], ...]) 
         function, arguments = FUNCTIONS[tree.function], tree.arguments
     else:
         function, arguments = OPERATORS[tree.operator, len(tree.operands)], tree.operands
+    numbers = [_number(argument, scope, using, depth + 1) for argument in arguments]
     try:
-        number = float(function(*(_number(argument, scope, using) for argument in arguments)))
+        number = float(function(*numbers))
     except (ValueError, ZeroDivisionError, OverflowError) as error:
         raise tree.span.error(f"cannot evaluate '{tree.span.text}': {error}") from error
     if not math.isfinite(number):

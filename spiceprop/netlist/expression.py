@@ -89,13 +89,18 @@ OF_TWO = frozenset({"max", "min", "pow", "pwr"})
 # In a B source these are numbers whatever a .param says, in a parameter they are names like any other.
 CONSTANTS = {"pi": math.pi, "e": math.e}
 
+# Levels of a tree with all that is put into it: who walks a tree recurses, and Python allows some 1,000 calls.
+DEPTH_LIMIT = 350
+
 # names that ngspice does not let a .param define, and those that a B source takes for something of its own
 RESERVED = PARAMETER_FUNCTIONS | {"ac", "agauss", "aunif", "gauss", "limit", "temper", "ternary_fcn", "time", "unif"}
 UNSUPPORTED = frozenset({"hertz", "pwl"})
 
 
 def walk(tree: Expression) -> Iterator[Expression]:
-    """The node and all below it."""
-    yield tree
-    for part in getattr(tree, "arguments", None) or getattr(tree, "operands", ()):
-        yield from walk(part)
+    """The node and all below it, each in front of its parts, from left to right."""
+    waiting = [tree]
+    while waiting:
+        tree = waiting.pop()
+        yield tree
+        waiting += reversed(getattr(tree, "arguments", None) or getattr(tree, "operands", ()))

@@ -14,6 +14,7 @@ Where ngspice departs from this grammar without a word, the text is refused (mea
 import re
 
 from spiceprop.netlist.expression import (
+    DEPTH_LIMIT,
     UNSUPPORTED,
     Call,
     Expression,
@@ -26,8 +27,8 @@ from spiceprop.netlist.names import objection_to_node
 from spiceprop.netlist.numbers import match_number, objection
 from spiceprop.netlist.source import LogicalLine, Span
 
-DEPTH_LIMIT = 50
-OPERATION_LIMIT = 300  # those who walk a tree recurse into it
+NESTING_LIMIT = 50
+OPERATION_LIMIT = DEPTH_LIMIT - NESTING_LIMIT
 _EQUALITIES, _ORDERS = ["==", "!=", "<>"], ["<=", ">=", "<", ">"]
 # loosest first; in a source 1 != 2 < 3 is 1 != (2 < 3), in a parameter (1 != 2) < 3
 _OF_PARAMETERS = [["||"], ["&&"], [*_EQUALITIES, *_ORDERS], ["+", "-"], ["*", "/"]]
@@ -44,6 +45,7 @@ class ExpressionReader:
         self.line, self.begin, self.position = line, start, start
         self.end, self.source = len(line.text) if end is None else end, source
         self.depth = self.operations = 0
+        self._seen = -1, "", -1  # where the token read last begins, the token, where it ends
 
     def read_all(self) -> Expression:
         """The expression, which must fill the range."""
@@ -57,6 +59,12 @@ class ExpressionReader:
         return token
 
     def _token(self) -> tuple[str, int]:
+        """The next token and where it ends; each level of precedence asks for it."""
+        if self._seen[0] != self.position:
+            self._seen = self.position, *self._read_token()
+        return self._seen[1:]
+
+    def _read_token(self) -> tuple[str, int]:
         start = _SPACE.match(self.line.text, self.position).end()
         if start >= self.end:
             return "", start
@@ -164,8 +172,8 @@ class ExpressionReader:
 
     def atom(self) -> Expression:
         self.depth += 1
-        if self.depth > DEPTH_LIMIT:
-            raise self.error(f"the expression is nested more than {DEPTH_LIMIT} deep")
+        if self.depth > NESTING_LIMIT:
+            raise self.error(f"the expression is nested more than {NESTING_LIMIT} deep")
         tree = self._atom()
         self.depth -= 1
         return tree

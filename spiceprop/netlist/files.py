@@ -32,6 +32,9 @@ class Files:
         ------
         UserError: it is no file in the allowed folders, or one that is being read already.
         """
+        self.count += 1
+        if self.count > INCLUDE_LIMIT:
+            raise line.error(f"more than {INCLUDE_LIMIT} files are included")
         for folder in (self.root, self.root / Path(line.source.file).parent):
             try:
                 path = (folder / name).resolve()
@@ -59,11 +62,10 @@ class Files:
         self.reading.pop()
 
     def _load(self, path: Path, line: LogicalLine) -> Source:
-        self.count += 1
         source = Source.load(path)
         self.size += len(source.text)
-        if self.count > INCLUDE_LIMIT or self.size > TOTAL_LIMIT:
-            raise line.error(f"more than {INCLUDE_LIMIT} files or {TOTAL_LIMIT >> 20} MiB are included")
+        if self.size > TOTAL_LIMIT:
+            raise line.error(f"more than {TOTAL_LIMIT >> 20} MiB are included")
         return source
 
 

@@ -7,6 +7,8 @@ own. Deeper, and for B sources, ngspice's versions differ and neither multiplies
 
 from dataclasses import dataclass, replace
 
+from spiceprop.errors import UserError
+from spiceprop.netlist.definitions import Sizes, definition
 from spiceprop.netlist.evaluate import evaluate
 from spiceprop.netlist.expression import Name, walk
 from spiceprop.netlist.flat import FlatCircuit, FlatElement, FlatModel, element_name, rename_node
@@ -76,7 +78,7 @@ class _Opener:
     """Opens instances into one circuit and counts what comes of it."""
 
     def __init__(self, circuit: FlatCircuit, global_nodes: set[str]):
-        self.circuit, self.size = circuit, 0
+        self.circuit, self.size, self.sizes = circuit, 0, Sizes()
         self.globals = {node: node for node in global_nodes}
 
     def open(
@@ -107,7 +109,7 @@ class _Opener:
     def count(self, element: Element) -> None:
         self.size += 1
         if self.size > SIZE_LIMIT:
-            raise element.span.error(f"opened up, the netlist has more than {SIZE_LIMIT} elements")
+            raise _too_large(element)
 
     def open_instance(
         self,
@@ -117,7 +119,8 @@ class _Opener:
         outer: tuple[tuple[Value, Scope], ...],
     ) -> None:
         scope, prefix = levels[-1].scope, levels[-1].prefix
-        subcircuit, depth = _definition(instance, levels)
+        bodies = [level.body for level in levels]
+        subcircuit, depth = definition(instance, bodies)
         _check_instance(instance, subcircuit)
         parameters, multiplier = dict(instance.parameters), ()
         if "m" in parameters and "m" not in subcircuit.defaults:
@@ -133,9 +136,15 @@ class _Opener:
             )
         outer_named = {name: value for name, value in subcircuit.defaults.items() if _names_itself(name, value)}
         inner = Scope(subcircuit.body.parameters | subcircuit.defaults, outer_named | parameters, scope)
+        if self.size + self.sizes.of([*bodies[:depth], subcircuit.body]) > SIZE_LIMIT:
+            raise _too_large(instance)
         inner_names = self.globals | dict(zip(subcircuit.ports, nodes, strict=True))
         level = Level(subcircuit.body, inner, f"{prefix}{instance.name}.")
         self.open([*levels[:depth], level], inner_names, multiplier)
+
+
+def _too_large(element: Element) -> UserError:
+    return element.span.error(f"opened up, the netlist has more than {SIZE_LIMIT} elements")
 
 
 def _chosen(body: Body, scope: Scope) -> Body:
@@ -143,7 +152,12 @@ def _chosen(body: Body, scope: Scope) -> Body:
     if not body.conditionals:
         return body
     chosen = replace(
-        body, elements=list(body.elements), models=dict(body.models), initial=dict(body.initial), conditionals=[]
+        body,
+        elements=list(body.elements),
+        models=dict(body.models),
+        initial=dict(body.initial),
+        guesses=dict(body.guesses),
+        conditionals=[],
     )
     for conditional in body.conditionals:
         for condition, branch in conditional.branches:
@@ -210,15 +224,6 @@ def _check_instance(instance: Instance, subcircuit: Subcircuit) -> None:
         allowed = " ".join(known) or "no parameters"
         raise instance.span.error(f".subckt {subcircuit.name} has no parameter '{unknown[0]}'; it has {allowed}")
     _check_overrides(instance, subcircuit)
-
-
-def _definition(instance: Instance, levels: list[Level]) -> tuple[Subcircuit, int]:
-    """The nearest definition of the instance's subcircuit and how many levels enclose it."""
-    for depth in range(len(levels), 0, -1):
-        found = levels[depth - 1].body.subcircuits.get(instance.subcircuit)
-        if found:
-            return found, depth
-    raise instance.span.error(f"there is no .subckt '{instance.subcircuit}' for {instance.name}")
 
 
 def _check_overrides(instance: Instance, subcircuit: Subcircuit) -> None:

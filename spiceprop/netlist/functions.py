@@ -12,6 +12,7 @@ from dataclasses import replace
 from spiceprop.netlist.evaluate import evaluate
 from spiceprop.netlist.expression import (
     CONSTANTS,
+    DEPTH_LIMIT,
     OF_TWO,
     PARAMETER_FUNCTIONS,
     SOURCE_FUNCTIONS,
@@ -27,7 +28,7 @@ from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import Body, Device, Function, Netlist, Value
 
 SIZE_LIMIT = 20_000  # nodes of one expression: functions of functions grow without bounds
-DEPTH_LIMIT = 30
+CALL_LIMIT = 30  # calls in calls
 Functions = dict[str, Function]
 
 
@@ -38,9 +39,10 @@ def expand_functions(netlist: Netlist) -> None:
     ------
     UserError: an unknown function, a wrong number of arguments, a function that calls itself.
     """
-    # the numbers of analyses and options are read in the scope of the top level
+    # the numbers of analyses and options are read in the scope of the top level; the temperature is one of them
     loose = [option.value for option in netlist.options.values() if isinstance(option.value, Value)]
-    for value in [*loose, *(netlist.transient.times if netlist.transient else ())]:
+    times = netlist.transient.times if netlist.transient else ()
+    for value in [*loose, *times, *netlist.body.parameters.values()]:
         _expand_value(value, netlist.body.functions, {})
     temperature = Number(temperature_of(netlist))
     _expand_body(netlist.body, {}, {"temper": temperature})
@@ -55,7 +57,7 @@ def temperature_of(netlist: Netlist) -> float:
     return 27.0
 
 
-def _expand_body(body: Body, outer: Functions, constants: dict[str, Expression]) -> None:
+def _expand_body(body: Body, outer: Functions, constants: dict[str, Number]) -> None:
     functions = outer | body.functions
     for value in _values(body):
         _expand_value(value, functions, constants)
@@ -81,11 +83,11 @@ def _values(body: Body) -> Iterator[Value]:
             yield from _values(branch)
 
 
-def _expand_value(value: Value, functions: Functions, constants: dict[str, Expression]) -> None:
+def _expand_value(value: Value, functions: Functions, constants: dict[str, Number]) -> None:
     if value.source:
         constants = constants | {name: Number(number) for name, number in CONSTANTS.items()}
     if any(isinstance(tree, Call) or getattr(tree, "name", None) in constants for tree in walk(value.expression)):
-        value.expression = _Expansion(functions, constants, source=value.source).expand(value.expression, {}, 0)
+        value.expression = _Expansion(functions, constants, source=value.source).expand(value.expression, {}, 0, 0)
 
 
 def _argument_text(bound: dict[str, Expression], target: str) -> str:
@@ -96,24 +98,25 @@ def _argument_text(bound: dict[str, Expression], target: str) -> str:
 class _Expansion:
     """Replaces calls in one expression and counts what it makes."""
 
-    def __init__(self, functions: Functions, constants: dict[str, Expression], *, source: bool):
+    def __init__(self, functions: Functions, constants: dict[str, Number], *, source: bool):
         self.functions, self.constants, self.source, self.size = functions, constants, source, 0
 
-    def expand(self, tree: Expression, bound: dict[str, Expression], depth: int) -> Expression:
+    def expand(self, tree: Expression, bound: dict[str, Expression], calls: int, depth: int) -> Expression:
         self.size += 1
-        if self.size > SIZE_LIMIT or depth > DEPTH_LIMIT:
+        if self.size > SIZE_LIMIT or calls > CALL_LIMIT or depth > DEPTH_LIMIT:
             raise tree.span.error(f"'{tree.span.text[:40]}': a .func that calls itself, or grows too large")
         if isinstance(tree, Name):
             if tree.name in bound:
-                return self.expand(bound[tree.name], {}, depth + 1)
-            return self.constants.get(tree.name, tree)
+                return self.expand(bound[tree.name], {}, calls + 1, depth)
+            return replace(self.constants[tree.name], span=tree.span) if tree.name in self.constants else tree
         if isinstance(tree, Probe) and bound:
             return replace(tree, targets=tuple(_argument_text(bound, target) for target in tree.targets))
         if isinstance(tree, Operation):
-            return replace(tree, operands=tuple(self.expand(part, bound, depth) for part in tree.operands))
+            operands = [self.expand(part, bound, calls, depth + 1) for part in tree.operands]
+            return replace(tree, operands=tuple(operands))
         if not isinstance(tree, Call):
             return tree
-        arguments = tuple(self.expand(part, bound, depth) for part in tree.arguments)
+        arguments = tuple([self.expand(part, bound, calls, depth + 1) for part in tree.arguments])
         function = self.functions.get(tree.function)
         if function is None:
             self._check(tree)
@@ -124,7 +127,7 @@ class _Expansion:
                 f"found {len(arguments)}"
             )
         inner = dict(zip(function.arguments, arguments, strict=True))
-        return self.expand(function.body.expression, inner, depth + 1)
+        return self.expand(function.body.expression, inner, calls + 1, depth)
 
     def _check(self, tree: Call) -> None:
         known, place = (

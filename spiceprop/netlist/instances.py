@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """X statements and ``.subckt``: nodes, then a name, then parameters."""
 
+from collections import Counter
+
 from spiceprop.netlist.names import is_ground, objection_to_node
 from spiceprop.netlist.tree import Body, Element, Instance, Subcircuit
 from spiceprop.netlist.words import StatementWords
@@ -20,8 +22,8 @@ def read_instance(name: str, words: StatementWords) -> list[Element]:
 def read_subcircuit(words: StatementWords) -> Subcircuit:
     name = words.word("the subcircuit's name")
     ports = _names(words, "a port")
-    for index, port in enumerate(ports):
-        if port in ports[:index]:
+    for port, count in Counter(ports).items():
+        if count > 1:
             raise words.error(f"port '{port}' of .subckt {name} is named twice: give it another name")
         words.checked_node(port)
     return Subcircuit(name, tuple(ports), words.assignments(), Body(), words.whole())

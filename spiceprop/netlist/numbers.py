@@ -24,14 +24,22 @@ def match_number(text: str, start: int) -> tuple[float, int] | None:
     if digits is None:
         return None
     letters = LETTERS.match(text, digits.end())
-    word = MICRO.sub("u", letters.group()).lower()
+    word = letters.group()
+    word = (MICRO.sub("u", word) if "\xb5" in word else word).lower()
     if word.startswith("mil"):
         return float(digits.group()) * MIL, letters.end()
     suffix = "meg" if word.startswith("meg") else word[:1]
     # the exponent is joined as text so that 10u is the double nearest to 1e-5, not 10 times a rounded 1e-6
     mantissa, _, exponent = digits.group().lower().partition("e")
-    power = int(exponent or 0) + SUFFIXES.get(suffix, 0)
+    power = _power(exponent) + SUFFIXES.get(suffix, 0)
     return float(f"{mantissa}e{power}"), letters.end()
+
+
+def _power(exponent: str) -> int:
+    """An exponent as a number; of more digits than a double can use, the first ones: `int` refuses thousands."""
+    if len(exponent) > 9:
+        exponent = re.sub(r"([+-]?)0*(\d{1,9}).*", r"\1\2", exponent, count=1)
+    return int(exponent or 0)
 
 
 def objection(text: str, *, parameter: bool) -> str | None:

@@ -32,6 +32,8 @@ ELEMENTS = (
     | {"b": read_behavioural, "k": read_coupling, "x": read_instance}
 )
 
+NESTING_LIMIT = 20
+
 
 class Reader:
     """Reads one netlist and the files it names into ``netlist``.
@@ -60,7 +62,7 @@ class Reader:
     def read(self, source: Source) -> Netlist:
         """The whole netlist, from its main file."""
         self.netlist.sources.append(source)
-        self.read_file(logical_lines(source, title=True))
+        self.read_file(self.lines(source, title=True))
         try:
             if self.netlist.transient is None and self.control_transients:
                 self.netlist.transient = transient_of_control(self.control_transients, self.netlist)
@@ -69,6 +71,13 @@ class Reader:
         except UserError as error:
             self.report(error)
         return self.netlist
+
+    def lines(self, source: Source, *, title: bool = False) -> list[LogicalLine]:
+        try:
+            return logical_lines(source, title=title)
+        except UserError as error:
+            self.report(error)
+            return []
 
     def read_file(self, lines: list[LogicalLine]) -> None:
         outer, self.depth = self.depth, len(self.open)
@@ -168,6 +177,8 @@ class Reader:
 
     def subckt(self, words: StatementWords) -> None:
         subcircuit = read_subcircuit(words)
+        if len(self.open) >= NESTING_LIMIT:
+            raise words.line.error(f"definitions of subcircuits are nested more than {NESTING_LIMIT} deep")
         if subcircuit.name in self.body.subcircuits:
             raise words.line.error(f"there is already a subcircuit '{subcircuit.name}' here: give it another name")
         self.body.subcircuits[subcircuit.name] = subcircuit
@@ -192,7 +203,7 @@ class Reader:
         with self.files.entered(path, "", words.line) as source:
             self.netlist.sources.append(source)
             self.netlist.includes.append(Include(path, source, words.whole()))
-            self.read_file(logical_lines(source, title=False))
+            self.read_file(self.lines(source))
 
     def library(self, words: StatementWords) -> None:
         name = words.path()
@@ -205,7 +216,7 @@ class Reader:
         with self.files.entered(path, section, words.line) as source:
             self.netlist.sources.append(source)
             self.netlist.includes.append(Include(path, source, words.whole(), section))
-            self.read_file(section_of(logical_lines(source, title=False), section, words.line))
+            self.read_file(section_of(self.lines(source), section, words.line))
 
 
 def default_library_paths(path: Path) -> tuple[Path, ...]:

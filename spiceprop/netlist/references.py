@@ -13,6 +13,8 @@ def check_references(circuit: FlatCircuit) -> None:
     nodes = {"0", *circuit.ports, *(node for flat in circuit.elements for node in flat.nodes)}
     branches = {flat.name for flat in circuit.elements if has_branch(flat)}
     inductors = {flat.name for flat in circuit.elements if flat.element.name[0] == "l"}
+    sources = branches - inductors, "V, E, H or voltage B source"
+    controls = {"k": (inductors, "inductor"), "f": sources, "h": sources, "w": sources}
 
     def check(name: str, known: set[str], what: str, span: Span) -> None:
         if name not in known:
@@ -20,12 +22,7 @@ def check_references(circuit: FlatCircuit) -> None:
 
     for flat in circuit.elements:
         for control in flat.controls:
-            letter = flat.element.name[0]
-            known, what = {
-                "k": (inductors, "inductor"),
-                **dict.fromkeys("fhw", (branches - inductors, "V, E, H or voltage B source")),
-            }.get(letter, (nodes, "node"))
-            check(control, known, what, flat.element.span)
+            check(control, *controls.get(flat.element.name[0], (nodes, "node")), flat.element.span)
         for probe in flat.probes():
             for target in probe.targets:
                 if probe.quantity == "v":

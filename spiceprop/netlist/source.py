@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 
 from spiceprop.errors import UserError
@@ -111,7 +112,7 @@ class LogicalLine:
     pieces: tuple[tuple[int, int], ...]
 
     def offset(self, index: int) -> int:
-        begin, offset = next(piece for piece in reversed(self.pieces) if piece[0] <= index)
+        begin, offset = self.pieces[bisect_right(self.pieces, index, key=itemgetter(0)) - 1]
         return offset + index - begin
 
     def span(self, start: int, end: int) -> Span:

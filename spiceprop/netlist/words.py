@@ -11,6 +11,7 @@ from spiceprop.netlist.source import LogicalLine
 from spiceprop.netlist.tree import Value
 
 _BLANK = re.compile(r"[\s,]*")
+_SPACE = re.compile(r"\s*")
 _WORD = re.compile(r"[^\s,=(){}'\"]+")
 _PARAMETER = re.compile(r"[a-z_][a-z0-9_]*")
 _PATH = re.compile(r"\"([^\"]+)\"|'([^']+)'|([^\s\"']+)")
@@ -79,10 +80,13 @@ class StatementWords:
         """The text that is left of the statement."""
         return self.line.text[self._skip() :]
 
+    def starts_with(self, pattern: re.Pattern) -> bool:
+        return pattern.match(self.line.text, self._skip()) is not None
+
     def starts_value(self) -> bool:
         """Whether a number, a brace or a quote comes next."""
-        rest = self.remaining()
-        return rest[:1] in ("{", "'") or match_number(rest, rest.startswith(("+", "-"))) is not None
+        start, text = self._skip(), self.line.text
+        return text.startswith(("{", "'"), start) or match_number(text, _behind_sign(text, start)) is not None
 
     def take(self, text: str) -> bool:
         if self.peek() != text:
@@ -96,7 +100,7 @@ class StatementWords:
 
     def _signed_number(self, *, parameter: bool) -> Value | None:
         start, text = self._skip(), self.line.text
-        digits = start + text.startswith(("+", "-"), start)
+        digits = _behind_sign(text, start)
         number = match_number(text, digits)
         if number is None or text[number[1] : number[1] + 1] not in ("", " ", "\t", ",", ")"):
             return None
@@ -191,10 +195,10 @@ class StatementWords:
             name = self._parameter_name()
             self.expect("=")
             found[name] = self.bare_value(f"a value for {name}")
-            behind = self.line.text[self.position :].lstrip()[:1]
-            if behind == ",":
+            blank = _SPACE.match(self.line.text, self.position).end()
+            if self.line.text.startswith(",", blank):
                 raise self.error("a comma between parameters makes ngspice hang: separate them by blanks")
-            if behind and behind in "+-*/^?:<>=&|":
+            if self.line.text.startswith(tuple("+-*/^?:<>=&|"), blank):
                 raise self.error("an expression with blanks needs braces around it, for example {a + b}")
         return found
 
@@ -215,3 +219,7 @@ class StatementWords:
 
     def whole(self):
         return self.line.span(0, len(self.line.text))
+
+
+def _behind_sign(text: str, start: int) -> int:
+    return start + text.startswith(("+", "-"), start)
