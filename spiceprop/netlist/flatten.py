@@ -8,7 +8,7 @@ own. Deeper, and for B sources, ngspice's versions differ and neither multiplies
 from dataclasses import dataclass, replace
 
 from spiceprop.errors import UserError
-from spiceprop.netlist.definitions import Sizes, definition
+from spiceprop.netlist.definitions import DEPTH_LIMIT, Sizes, definition
 from spiceprop.netlist.evaluate import evaluate
 from spiceprop.netlist.expression import Name, walk
 from spiceprop.netlist.flat import FlatCircuit, FlatElement, FlatModel, element_name, rename_node
@@ -27,7 +27,6 @@ from spiceprop.netlist.tree import (
     Value,
 )
 
-DEPTH_LIMIT = 50
 SIZE_LIMIT = 500_000  # elements and instances
 MULTIPLIED = frozenset("rclgifdqmjz")
 
@@ -132,7 +131,8 @@ class _Opener:
             )
         if prefix.count(".") >= DEPTH_LIMIT:
             raise instance.span.error(
-                f"subcircuits are nested more than {DEPTH_LIMIT} deep: '{subcircuit.name}' contains itself"
+                f"subcircuits are nested more than {DEPTH_LIMIT} deep: '{subcircuit.name}' contains itself, "
+                "or too many contain another"
             )
         outer_named = {name: value for name, value in subcircuit.defaults.items() if _names_itself(name, value)}
         inner = Scope(subcircuit.body.parameters | subcircuit.defaults, outer_named | parameters, scope)
