@@ -31,7 +31,7 @@ TOO_DEEP = {
     ),
     "instances in instances": (
         many(".subckt s{n} a\nx1 a s{next}\n.ends\n", 700) + ".subckt s700 a\nr1 a 0 1\n.ends\nx1 a s0",
-        152,
+        150,
         "more than 50 deep",
     ),
     "a choice in each choice": (f"b1 a 0 i={'v(a)>0 ? (' * 200}1{') : 2' * 200}", 2, "nested more than 50 deep"),
