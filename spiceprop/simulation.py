@@ -3,6 +3,7 @@
 
 import io
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spiceprop.cluster.isolated import IsolatedSimulator
-from spiceprop.engines import Trajectory, Transient, deck, options_of, transient_of
+from spiceprop.engines import Trajectory, Transient, deck, options_of, refused, transient_of
 from spiceprop.errors import UserError
 from spiceprop.netlist import FlatCircuit, Netlist, Note, flatten, read_netlist
 from spiceprop.netlist.flat import has_branch
@@ -57,10 +58,11 @@ def simulate(
     circuit = flatten(netlist)
     saves, _ = wanted_vectors(netlist, circuit)
     lines = deck(circuit, transient, saves)
-    if simulator is not None:
-        return simulator.simulate(lines, saves, transient.t_stop)
-    with IsolatedSimulator(TIME_LIMIT) as own:
-        return own.simulate(lines, saves, transient.t_stop)
+    with nullcontext(simulator) if simulator else IsolatedSimulator(TIME_LIMIT) as one:
+        try:
+            return one.simulate(lines, saves, transient.t_stop)
+        except UserError as error:
+            raise refused(error, circuit, netlist.sources[0]) from error
 
 
 def wanted_vectors(netlist: Netlist, circuit: FlatCircuit) -> tuple[list[str], list[Note]]:

@@ -184,6 +184,15 @@ def test_every_netlist_of_the_project_runs_as_it_stands(path):
     assert set(done.trajectory.names) == set(done.summary()["final"])
 
 
+@pytest.mark.parametrize(("text", "line"), [("D1 a 0 m\n.model m nmos\n", 4), ("R1 a 0 1 w=1\n.model 1 r\n", None)])
+def test_what_ngspice_refuses_is_named_with_the_line_of_the_netlist(tmp_path, text, line):
+    (tmp_path / "n.cir").write_text(f"* n\nV1 a 0 1\n\n{text}.tran 1u 10u\n.end\n")
+    with pytest.raises(UserError) as caught:
+        simulate_file(tmp_path / "n.cir")
+    assert caught.value.file == str(tmp_path / "n.cir")
+    assert line is None or (caught.value.line == line and "ngspice refused the circuit" in caught.value.message)
+
+
 def test_a_node_named_like_the_source_that_an_f_senses_is_saved(tmp_path):
     (tmp_path / "n.cir").write_text("* n\nV1 v1 0 1\nR1 v1 0 1k\nF1 0 b V1 2\nR2 b 0 1\n.tran 1u 10u\n.end\n")
     trajectory = simulate(read_netlist(tmp_path / "n.cir"))

@@ -6,12 +6,16 @@ stay as long as with ngspice's own defaults: the adjoint needs a tight Newton, n
 """
 
 import math
+import re
 from dataclasses import dataclass, field
 
+from spiceprop.errors import UserError
 from spiceprop.netlist import FlatCircuit, Netlist, Note, evaluate, print_circuit
 from spiceprop.netlist.numbers import format_number
 from spiceprop.netlist.scope import Scope
+from spiceprop.netlist.source import Source
 
+_COMPLAINT = re.compile(r"on line (\d+)")
 TRAINING_OPTIONS = {"reltol": 1e-6, "vntol": 1e-9, "abstol": 1e-15, "chgtol": 1e-14, "trtol": 7000.0}
 
 TOLERANCES = (
@@ -122,6 +126,17 @@ def options_of(netlist: Netlist) -> tuple[dict[str, float | None], list[Note]]:
 def deck(circuit: FlatCircuit, transient: Transient, saves: list[str]) -> list[str]:
     """The lines that ngspice gets: nothing of the user's text but names and numbers."""
     return ["* spiceprop", *print_circuit(circuit), *transient.lines(), *save_lines(saves), ".end"]
+
+
+def refused(error: UserError, circuit: FlatCircuit, source: Source) -> UserError:
+    """ngspice's refusal of a deck, with the place of the element that it complains of where it names a line."""
+    if error.file is not None:
+        return error
+    found = _COMPLAINT.search(error.message)
+    index = int(found.group(1)) - 2 if found else -1  # behind the title, an element a line
+    if 0 <= index < len(circuit.elements):
+        return circuit.elements[index].element.span.error(error.message)
+    return source.whole_error(error.message)
 
 
 def save_lines(saves: list[str]) -> list[str]:

@@ -124,9 +124,10 @@ class Simulator:
         self._library.clear_output()
         lines = [ffi.new("char[]", line.encode("latin-1")) for line in deck]
         self._c.ngSpice_Circ(ffi.new("char *[]", [*lines, ffi.NULL]))
-        complaints = [line for line in self.messages if "error" in line.lower() or "failed" in line.lower()]
-        if complaints:
-            raise UserError("ngspice refused the circuit: " + " | ".join(complaints[:5]))
+        said = [line.strip() for line in self.messages]
+        first = next((at for at, line in enumerate(said) if "error" in line.lower() or "failed" in line.lower()), None)
+        if first is not None:  # what it complains of stands in the lines behind
+            raise UserError("ngspice refused the circuit: " + " | ".join(filter(None, said[first : first + 4])))
         self._loaded, self._saves, self._t_stop = True, tuple(saves), t_stop
 
     def alter(self, names: Iterable[str], values: Iterable[float]) -> None:

@@ -18,7 +18,8 @@ from spiceprop.adjoint.whole_steps import WholeRun, find_whole_steps
 from spiceprop.circuit.stamps import Environment
 from spiceprop.circuit.whole import WholeCircuit
 from spiceprop.cluster.isolated import IsolatedSimulator
-from spiceprop.engines import TRAINING_OPTIONS, Trajectory, Transient, deck, transient_of
+from spiceprop.engines import TRAINING_OPTIONS, Trajectory, Transient, deck, refused, transient_of
+from spiceprop.errors import UserError
 from spiceprop.netlist import FlatCircuit, Netlist
 
 KEPT = frozenset({"temp", "tnom", "gmin", "maxord", "itl1", "itl2", "itl4", "itl5", "gminsteps", "srcsteps"})
@@ -74,7 +75,10 @@ class Analysis:
 
 
 def simulate(simulator: IsolatedSimulator, circuit: FlatCircuit, analysis: Analysis, saves: list[str]) -> Trajectory:
-    return simulator.simulate(deck(circuit, analysis.transient, saves), saves, analysis.transient.t_stop)
+    try:
+        return simulator.simulate(deck(circuit, analysis.transient, saves), saves, analysis.transient.t_stop)
+    except UserError as error:
+        raise refused(error, circuit, circuit.elements[0].element.span.source) from error
 
 
 def steps_of(circuit: WholeCircuit, analysis: Analysis, trajectory: Trajectory) -> WholeRun:
