@@ -29,7 +29,12 @@ from spiceprop.simulation import simulate
 SECONDS = 2.0  # of the processor, for one netlist
 MEMORY = 4 << 30  # bytes of addresses; a netlist that wants more than a process has fails with MemoryError
 # the errors that stand in no line
-OF_THE_WHOLE_FILE = ("the netlist has no .tran", "cannot read the netlist", "larger than ")
+OF_THE_WHOLE_FILE = (
+    "the netlist has no .tran",
+    "cannot read the netlist",
+    "larger than ",
+    "ngspice refused the circuit: ",
+)
 # what Python tells its auditors of, and no check needs
 FORBIDDEN = ("os.", "subprocess.", "shutil.", "socket.", "ctypes.", "tempfile.", "pty.", "exec", "compile", "import")
 
