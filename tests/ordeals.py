@@ -26,7 +26,7 @@ from spiceprop.errors import UserError
 from spiceprop.netlist import read_netlist
 from spiceprop.simulation import simulate
 
-SECONDS = 2.0  # of the processor, for one netlist
+HANG = 30.0  # seconds of the processor for one netlist, of which the largest takes one here
 MEMORY = 4 << 30  # bytes of addresses; a netlist that wants more than a process has fails with MemoryError
 # the errors that stand in no line
 OF_THE_WHOLE_FILE = (
@@ -120,20 +120,18 @@ def watched(place: Place) -> Iterator[None]:
 
 @contextmanager
 def in_time() -> Iterator[None]:
-    """An endless loop is ended; what takes too long fails."""
+    """An endless loop is ended, and fails."""
 
     def end(*_: object) -> None:
         raise Overdue
 
-    before, begin = signal.signal(signal.SIGVTALRM, end), time.process_time()
-    signal.setitimer(signal.ITIMER_VIRTUAL, 5 * SECONDS)
+    before = signal.signal(signal.SIGVTALRM, end)
+    signal.setitimer(signal.ITIMER_VIRTUAL, HANG)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
-    took = time.process_time() - begin
-    assert took < SECONDS, f"took {took:.1f} s"
 
 
 def is_sound(error: UserError, text: str) -> None:

@@ -14,7 +14,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from mutations import mutant, seeds
 from ordeals import Place, check_many, checked, import_late_modules, mutants, simulate_many, simulated
@@ -32,7 +32,7 @@ def place(tmp_path_factory):
         yield entered
 
 
-@settings(max_examples=1000, derandomize=True, database=None, deadline=None)
+@settings(max_examples=1000, derandomize=True, database=None, deadline=None, phases=[Phase.generate, Phase.shrink])
 @given(st.randoms(use_true_random=False))
 def test_check_answers_whatever_the_netlist(place, rng):
     checked(place, mutant(rng, DECKS))
