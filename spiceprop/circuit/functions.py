@@ -126,6 +126,13 @@ class limited_exp(Opaque):
         return self
 
 
+class logistic(Opaque):
+    """1 / (1 + exp(-x)), whose slope needs no exponential of its own."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return self * (1 - self)
+
+
 class root(Opaque):
     """The square root."""
 
@@ -182,6 +189,7 @@ NUMERIC = [
         "inverse": lambda x: np.logical_not(x) * 1.0,
         "choose": np.where,
         "limited_exp": lambda x: np.exp(np.minimum(x, EXP_LIMIT)),
+        "logistic": lambda x: 1 / (1 + np.exp(np.minimum(-x, EXP_LIMIT))),
         "root": np.sqrt,
         "signed_power": lambda x, y: np.where(np.less(x, 0), -1.0, 1.0) * np.abs(x) ** y,
         "power": lambda x, y: np.power(np.asarray(x, dtype=float), y),

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The C compiler, and a cache of what it made.
+
+A binary is found by a hash of all it depends on: the source, the compiler and its version, the flags, the processor that
+``-march=native`` stands for on this machine, and the version of the interface it is loaded through. So a cache on a
+shared home never gives one processor's code to another. The folder is the user's alone (0700), for what lies in it is
+loaded as native code: one that belongs to somebody else, or that others may write to, is not used. A file is written
+beside and renamed, and a binary whose checksum does not fit is made anew.
+
+``-ffast-math`` is for the compiler alone: given to the linker, it would switch off denormal numbers in every thread that
+loads the library.
+"""
+
+import hashlib
+import logging
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+log = logging.getLogger("spiceprop")
+FAST = ("-O3", "-march=native", "-ffast-math", "-mno-recip", "-fopenmp", "-fno-semantic-interposition")
+EXACT = ("-O2", "-march=native", "-ffp-contract=off")
+SHARED = ("-std=gnu11", "-fPIC", "-fvisibility=hidden")
+COMPILE_SECONDS = 120.0
+INSTALL = "install one with 'sudo apt-get install gcc libc6-dev'"
+
+
+class NotCompiled(Exception):
+    """There is no binary; the message says why and what it costs nobody but time."""
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C compiler of this machine.
+
+    Attributes
+    ----------
+    path: the program.
+    version: its first line of ``--version``.
+    processor: what it makes of ``-march=native`` here: the flags it passes to itself.
+    """
+
+    path: str
+    version: str
+    processor: str
+
+
+@cache
+def compiler() -> Compiler:
+    """``$CC``, or ``cc`` or ``gcc`` on the path.
+
+    Raises
+    ------
+    NotCompiled: there is none, or it does not run.
+    """
+    wanted = os.environ.get("CC", "")
+    path = next(filter(None, map(shutil.which, [wanted] if wanted else ["cc", "gcc", "clang"])), None)
+    if path is None:
+        raise NotCompiled(f"there is no C compiler{f' {wanted!r}' if wanted else ''}: {INSTALL}")
+    version = _run([path, "--version"]).stdout.splitlines()
+    native = _run([path, "-march=native", "-E", "-v", "-x", "c", os.devnull])
+    processor = [line for line in native.stderr.splitlines() if "-march=" in line or "-target-cpu" in line]
+    return Compiler(os.path.realpath(path), version[0] if version else "", "\n".join(processor))
+
+
+def _run(words: list[str]) -> subprocess.CompletedProcess:
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=COMPILE_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NotCompiled(f"the C compiler {words[0]} does not run: {error}") from error
+    if done.returncode:
+        said = " | ".join(done.stderr.strip().splitlines()[:3]) or f"exit code {done.returncode}"
+        raise NotCompiled(f"the C compiler {words[0]} failed: {said}")
+    return done
+
+
+def cache_folder() -> Path:
+    """``$SPICEPROP_CACHE``, or ``spiceprop/`` in ``$XDG_CACHE_HOME`` or ``~/.cache``."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(os.environ.get("SPICEPROP_CACHE") or os.path.join(base, "spiceprop")).absolute()
+
+
+def binary(source: str, flags: tuple[str, ...], interface: str) -> Path:
+    """The shared library of a C source, from the cache or made now.
+
+    Parameters
+    ----------
+    interface: what loads it, with its version, for example ``osdi 0.3``.
+
+    Raises
+    ------
+    NotCompiled: no compiler, or it fails; or there is no folder to keep the result in.
+    """
+    found = compiler()
+    parts = (source, found.path, found.version, found.processor, *flags, *SHARED, interface)
+    name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    for folder in _folders():
+        made = folder / f"{name}.so"
+        if _is_sound(made):
+            return made
+        try:
+            _make(found, source, flags, made)
+            return made
+        except OSError as error:
+            log.info("the cache %s cannot be written (%s)", folder, error.strerror)
+    raise NotCompiled("there is no folder to keep a compiled cell in: set SPICEPROP_CACHE to one that can be written")
+
+
+def _folders() -> list[Path]:
+    """The cache, and where it is of no use a folder for this process and its children."""
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        facts = folder.stat()
+        if facts.st_uid == os.getuid():
+            if stat.S_IMODE(facts.st_mode) != 0o700:
+                folder.chmod(0o700)
+            return [folder, _temporary_folder()]
+        log.warning("the cache %s belongs to another user and is not used", folder)
+    except OSError as error:
+        log.info("the cache %s cannot be made (%s)", folder, error.strerror)
+    return [_temporary_folder()]
+
+
+@cache
+def _temporary_folder() -> Path:
+    folder = tempfile.TemporaryDirectory(prefix="spiceprop-cache-")
+    _kept.append(folder)  # removed when this process ends
+    return Path(folder.name)
+
+
+_kept: list[tempfile.TemporaryDirectory] = []
+
+
+def _is_sound(made: Path) -> bool:
+    """Whether the binary is there and whole: its checksum lies beside it, written after it."""
+    try:
+        expected = made.with_suffix(".sha256").read_text()
+        return hashlib.sha256(made.read_bytes()).hexdigest() == expected
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _make(found: Compiler, source: str, flags: tuple[str, ...], made: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=made.parent, prefix="making-") as folder:
+        text, library, checksum = (Path(folder) / name for name in ("cell.c", "cell.so", "sha256"))
+        text.write_text(source)
+        objects = Path(folder) / "cell.o"
+        _run([found.path, *SHARED, *flags, "-c", str(text), "-o", str(objects)])
+        linking = [flag for flag in flags if flag not in ("-ffast-math", "-mno-recip")]
+        _run([found.path, "-shared", *linking, str(objects), "-o", str(library), "-lm"])
+        checksum.write_text(hashlib.sha256(library.read_bytes()).hexdigest())
+        made.with_suffix(".sha256").unlink(missing_ok=True)
+        library.replace(made)
+        checksum.replace(made.with_suffix(".sha256"))
