@@ -14,9 +14,10 @@ import sympy as sp
 
 from spiceprop.compile.c_code import declared, filled, stored, template
 from spiceprop.compile.program import program, slopes, with_logistics
-from spiceprop.compile.toolchain import EXACT, binary
+from spiceprop.compile.toolchain import FAST, binary
 
 VERSION = "osdi 0.3"
+WIDTH = 8  # cells of one device: a vector of doubles
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Device:
         ------
         NotCompiled: no compiler, or it fails.
         """
-        return binary(self.source(), EXACT, VERSION)
+        return binary(self.source(), FAST, VERSION)
 
     def source(self) -> str:
         """The device as one C file."""
@@ -58,20 +59,22 @@ class Device:
         entries = sorted(conductances.keys() | capacitances.keys())
         results = [*currents, *charges, *conductances.values(), *capacitances.values()]
         code = program(results, self.parameters.values())
-        names = {symbol: f"x[{index}]" for index, symbol in enumerate(self.unknowns)}
+        names = {symbol: f"x[{index}][c]" for index, symbol in enumerate(self.unknowns)}
         names |= {symbol: f"p[{index}]" for index, symbol in enumerate(self.parameters.values())}
         names |= {symbol: f"w[{index}]" for index, (symbol, _) in enumerate(code.constants)}
         place = {entry: index for index, entry in enumerate(entries)}
         size = len(self.unknowns)
-        targets = [f"it->current[{row}]" for row in range(size)] + [f"it->charge[{row}]" for row in range(size)]
-        targets += [f"it->conductance[{place[entry]}]" for entry in conductances]
-        targets += [f"it->capacitance[{place[entry]}]" for entry in capacitances]
+        targets = [f"it->current[{row}][c]" for row in range(size)] + [f"it->charge[{row}][c]" for row in range(size)]
+        targets += [f"it->conductance[{place[entry]}][c]" for entry in conductances]
+        targets += [f"it->capacitance[{place[entry]}][c]" for entry in capacitances]
         values = [f"m * ({line.partition(' = ')[2][:-1]})" for line in stored(targets, code.results, names)]
         constants = stored([names[symbol] for symbol, _ in code.constants], [v for _, v in code.constants], names)
         return filled(
             template("osdi_device.c"),
             {
-                "tables": self._tables(entries, set(capacitances), len(code.constants)),
+                "sizes": self._sizes(entries, len(code.constants)),
+                "tables": self._tables(entries, set(capacitances)),
+                "devices": [f"DEVICE({count})," for count in range(1, WIDTH + 1)],
                 "osdi": template("osdi.h").splitlines(),
                 "functions": template("functions.h").splitlines(),
                 "constants": constants,
@@ -80,31 +83,43 @@ class Device:
             },
         )
 
-    def _tables(self, entries: list[tuple[int, int]], reactive: set[tuple[int, int]], constants: int) -> list[str]:
-        """Sizes, and the tables in which ngspice finds its way."""
-        charged = [charge != 0 for charge in self.charges]
-        nodes = [
-            f'{{"{terminal}", "V", "A", offsetof(Instance, current[{row}]), '
-            f"{f'offsetof(Instance, charge[{row}])' if charged[row] else 'UNUSED'}, UNUSED, UNUSED, false}},"
-            for row, terminal in enumerate(self.terminals)
-        ]
-        places = [
-            f"{{{{{row}, {column}}}, {f'offsetof(Instance, reactive[{k}])' if (row, column) in reactive else 'UNUSED'}, "
-            f"JACOBIAN_RESISTIVE{' | JACOBIAN_REACTIVE' if (row, column) in reactive else ''}}},"
-            for k, (row, column) in enumerate(entries)
-        ]
-        parameters = [*self.parameters, "$mfactor"]
-        names = [f"static char *NAME_{index}[] = {{\"{name}\"}};" for index, name in enumerate(parameters)]
-        table = [f'{{NAME_{index}, 0, "", "", PARAMETER_OF_INSTANCE, 0}},' for index in range(len(parameters))]
+    def _sizes(self, entries: list[tuple[int, int]], constants: int) -> list[str]:
         return [
-            f"#define NODE_TABLE (Node[]){{ {' '.join(nodes)} }}",
-            f"#define ENTRY_TABLE (JacobianEntry[]){{ {' '.join(places)} }}",
-            f"#define PARAMETER_TABLE (Parameter[]){{ {' '.join(table)} }}",
-            *names,
             f'#define NAME "{self.name}"',
-            f"enum {{ NODES = {len(nodes)}, ENTRIES = {len(places)}, PARAMETERS = {len(parameters) - 1} }};",
-            f"enum {{ CONSTANTS = {constants} }};",
+            f"enum {{ WIDTH = {WIDTH}, NODES = {len(self.terminals)}, ENTRIES = {len(entries)} }};",
+            f"enum {{ PARAMETERS = {len(self.parameters)}, CONSTANTS = {constants} }};",
             f"static const double DEFAULTS[] = {{{', '.join(f'{value!r}' for value in [*self.defaults, 1.0])}}};",
             f"static const uint32_t ROW[] = {{{', '.join(str(row) for row, _ in entries)}}};",
             f"static const uint32_t COLUMN[] = {{{', '.join(str(column) for _, column in entries)}}};",
+        ]
+
+    def _tables(self, entries: list[tuple[int, int]], reactive: set[tuple[int, int]]) -> list[str]:
+        """In which ngspice finds its way: nodes and entries of the matrix, cell by cell, and parameters."""
+        nodes, places, size = [], [], len(self.terminals)
+        for cell in range(WIDTH):
+            for row, terminal in enumerate(self.terminals):
+                charge = f"offsetof(Instance, charge[{row}][{cell}])" if self.charges[row] != 0 else "UNUSED"
+                nodes.append(
+                    f'    {{"{terminal}_{cell}", "V", "A", offsetof(Instance, current[{row}][{cell}]), {charge}, '
+                    "UNUSED, UNUSED, false},"
+                )
+            for k, (row, column) in enumerate(entries):
+                place = f"{{{cell * size + row}, {cell * size + column}}}"
+                if (row, column) in reactive:
+                    pointer = f"offsetof(Instance, reactive[{cell * len(entries) + k}])"
+                    places.append(f"    {{{place}, {pointer}, JACOBIAN_RESISTIVE | JACOBIAN_REACTIVE}},")
+                else:
+                    places.append(f"    {{{place}, UNUSED, JACOBIAN_RESISTIVE}},")
+        names = [*self.parameters, "$mfactor"]
+        return [
+            "static Node NODE_TABLE[] = {",
+            *nodes,
+            "};",
+            "static JacobianEntry ENTRY_TABLE[] = {",
+            *places,
+            "};",
+            *(f'static char *PARAMETER_{index}[] = {{"{name}"}};' for index, name in enumerate(names)),
+            "static Parameter PARAMETER_TABLE[] = {",
+            *(f'    {{PARAMETER_{index}, 0, "", "", PARAMETER_OF_INSTANCE, 0}},' for index in range(len(names))),
+            "};",
         ]
