@@ -61,7 +61,9 @@ class RealPrinter(C99CodePrinter):
     _print_asin = _print_acos = _print_atan = _print_asinh = _print_acosh = _print_atanh = _print_Function
 
     def _print_Mul(self, product: sp.Mul) -> str:
-        return " * ".join(self.parenthesize(factor, sp.printing.precedence.PRECEDENCE["Mul"]) for factor in product.args)
+        return " * ".join(
+            self.parenthesize(factor, sp.printing.precedence.PRECEDENCE["Mul"]) for factor in product.args
+        )
 
 
 def declared(assignments: Assignments, names: Mapping[sp.Symbol, str]) -> list[str]:

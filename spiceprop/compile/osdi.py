@@ -14,10 +14,9 @@ import sympy as sp
 
 from spiceprop.compile.c_code import declared, filled, stored, template
 from spiceprop.compile.program import program, slopes, with_logistics
-from spiceprop.compile.toolchain import FAST, binary
+from spiceprop.compile.toolchain import binary
 
 VERSION = "osdi 0.3"
-WIDTH = 8  # cells of one device: a vector of doubles
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class Device:
     charges: A q, one row an unknown.
     parameters: names and symbols.
     defaults: their values.
+    width: how many cells one device may hold; devices of 1 to ``width`` cells are called ``NAME_x1``, ``NAME_x2``, ...
     """
 
     name: str
@@ -42,6 +42,7 @@ class Device:
     charges: Sequence[sp.Expr]
     parameters: dict[str, sp.Symbol]
     defaults: Sequence[float]
+    width: int = 1
 
     def library(self) -> Path:
         """Its compiled library.
@@ -50,7 +51,9 @@ class Device:
         ------
         NotCompiled: no compiler, or it fails.
         """
-        return binary(self.source(), FAST, VERSION)
+        described = [self.name, *self.terminals, *self.parameters, *map(repr, self.defaults)]
+        described += map(sp.srepr, [*self.currents, *self.charges])
+        return binary("\n".join([str(self.width), *described]), self.source, VERSION)
 
     def source(self) -> str:
         """The device as one C file."""
@@ -74,7 +77,7 @@ class Device:
             {
                 "sizes": self._sizes(entries, len(code.constants)),
                 "tables": self._tables(entries, set(capacitances)),
-                "devices": [f"DEVICE({count})," for count in range(1, WIDTH + 1)],
+                "devices": [f"DEVICE({count})," for count in range(1, self.width + 1)],
                 "osdi": template("osdi.h").splitlines(),
                 "functions": template("functions.h").splitlines(),
                 "constants": constants,
@@ -86,7 +89,7 @@ class Device:
     def _sizes(self, entries: list[tuple[int, int]], constants: int) -> list[str]:
         return [
             f'#define NAME "{self.name}"',
-            f"enum {{ WIDTH = {WIDTH}, NODES = {len(self.terminals)}, ENTRIES = {len(entries)} }};",
+            f"enum {{ WIDTH = {self.width}, NODES = {len(self.terminals)}, ENTRIES = {len(entries)} }};",
             f"enum {{ PARAMETERS = {len(self.parameters)}, CONSTANTS = {constants} }};",
             f"static const double DEFAULTS[] = {{{', '.join(f'{value!r}' for value in [*self.defaults, 1.0])}}};",
             f"static const uint32_t ROW[] = {{{', '.join(str(row) for row, _ in entries)}}};",
@@ -96,7 +99,7 @@ class Device:
     def _tables(self, entries: list[tuple[int, int]], reactive: set[tuple[int, int]]) -> list[str]:
         """In which ngspice finds its way: nodes and entries of the matrix, cell by cell, and parameters."""
         nodes, places, size = [], [], len(self.terminals)
-        for cell in range(WIDTH):
+        for cell in range(self.width):
             for row, terminal in enumerate(self.terminals):
                 charge = f"offsetof(Instance, charge[{row}][{cell}])" if self.charges[row] != 0 else "UNUSED"
                 nodes.append(

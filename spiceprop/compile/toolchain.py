@@ -1,37 +1,43 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The C compiler, and a cache of what it made.
 
-A binary is found by a hash of all it depends on: the source, the compiler and its version, the flags, the processor that
-``-march=native`` stands for on this machine, and the version of the interface it is loaded through. So a cache on a
-shared home never gives one processor's code to another. The folder is the user's alone (0700), for what lies in it is
+A binary is found by a hash of all it depends on: the equations, the code that makes C of them, the compiler and its
+version, the flags, the processor that ``-march=native`` stands for on this machine, and the version of the interface it
+is loaded through. So a cache on a shared home never gives one processor's code to another, and to find a binary no C
+has to be made. The folder is the user's alone (0700), for what lies in it is
 loaded as native code: one that belongs to somebody else, or that others may write to, is not used. A file is written
 beside and renamed, and a binary whose checksum does not fit is made anew.
 
-``-ffast-math`` is for the compiler alone: given to the linker, it would switch off denormal numbers in every thread that
+``-ffast-math`` is for the compiler alone: given to the linker, it would switch off denormal numbers in each thread that
 loads the library.
 """
 
 import hashlib
 import logging
 import os
+import platform
 import shutil
 import stat
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
+import sympy as sp
+
 log = logging.getLogger("spiceprop")
-FAST = ("-O3", "-march=native", "-ffast-math", "-mno-recip", "-fopenmp", "-fno-semantic-interposition")
-EXACT = ("-O2", "-march=native", "-ffp-contract=off")
-SHARED = ("-std=gnu11", "-fPIC", "-fvisibility=hidden")
+FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fopenmp", "-fPIC", "-fvisibility=hidden")
+# where vectors of floats are divided, gcc on x86 would take estimates, which turn infinity into NaN
+FAST_MATH = ("-ffast-math", *(["-mno-recip"] if platform.machine() == "x86_64" else []))
 COMPILE_SECONDS = 120.0
 INSTALL = "install one with 'sudo apt-get install gcc libc6-dev'"
 
 
 class NotCompiled(Exception):
-    """There is no binary; the message says why and what it costs nobody but time."""
+    """There is no binary; the message says why. All that this costs is time."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +91,25 @@ def cache_folder() -> Path:
     return Path(os.environ.get("SPICEPROP_CACHE") or os.path.join(base, "spiceprop")).absolute()
 
 
-def binary(source: str, flags: tuple[str, ...], interface: str) -> Path:
+@cache
+def generator() -> str:
+    """A hash of what makes C of equations: this room's files and the functions they use, and sympy's version."""
+    room = files("spiceprop.compile")
+    texts = [
+        path for folder in (room, room / "c") for path in folder.iterdir() if path.name.endswith((".py", ".c", ".h"))
+    ]
+    texts.append(files("spiceprop.circuit") / "functions.py")
+    contents = [path.read_bytes() for path in sorted(texts, key=lambda path: path.name)]
+    return hashlib.sha256(b"\0".join([sp.__version__.encode(), *contents])).hexdigest()
+
+
+def binary(equations: str, source: Callable[[], str], interface: str) -> Path:
     """The shared library of a C source, from the cache or made now.
 
     Parameters
     ----------
+    equations: all that the source depends on.
+    source: makes it.
     interface: what loads it, with its version, for example ``osdi 0.3``.
 
     Raises
@@ -97,14 +117,14 @@ def binary(source: str, flags: tuple[str, ...], interface: str) -> Path:
     NotCompiled: no compiler, or it fails; or there is no folder to keep the result in.
     """
     found = compiler()
-    parts = (source, found.path, found.version, found.processor, *flags, *SHARED, interface)
+    parts = (equations, generator(), found.path, found.version, found.processor, *FLAGS, *FAST_MATH, interface)
     name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     for folder in _folders():
         made = folder / f"{name}.so"
         if _is_sound(made):
             return made
         try:
-            _make(found, source, flags, made)
+            _make(found, source(), made)
             return made
         except OSError as error:
             log.info("the cache %s cannot be written (%s)", folder, error.strerror)
@@ -146,14 +166,13 @@ def _is_sound(made: Path) -> bool:
         return False
 
 
-def _make(found: Compiler, source: str, flags: tuple[str, ...], made: Path) -> None:
+def _make(found: Compiler, source: str, made: Path) -> None:
     with tempfile.TemporaryDirectory(dir=made.parent, prefix="making-") as folder:
         text, library, checksum = (Path(folder) / name for name in ("cell.c", "cell.so", "sha256"))
         text.write_text(source)
         objects = Path(folder) / "cell.o"
-        _run([found.path, *SHARED, *flags, "-c", str(text), "-o", str(objects)])
-        linking = [flag for flag in flags if flag not in ("-ffast-math", "-mno-recip")]
-        _run([found.path, "-shared", *linking, str(objects), "-o", str(library), "-lm"])
+        _run([found.path, *FLAGS, *FAST_MATH, "-c", str(text), "-o", str(objects)])
+        _run([found.path, *FLAGS, "-shared", str(objects), "-o", str(library), "-lm"])
         checksum.write_text(hashlib.sha256(library.read_bytes()).hexdigest())
         made.with_suffix(".sha256").unlink(missing_ok=True)
         library.replace(made)
