@@ -4,8 +4,8 @@
 Two files come of it: a library with an OSDI device, and an include file that loads it and defines a subcircuit of the
 same name, ports and parameters. The device holds what costs the time: the B sources of currents, of all inner
 instances too, as one function of node voltages and parameters. All else stays ngspice's own elements. They are as fast
-as compiled ones (100 neurons of ``netlists/mif.cir``: 10.4 ms a run with capacitors beside the device, 10.1 ms with them
-inside, 148 ms without it), and nothing of them changes: ``ic=`` with and without ``uic``, temperature, noise, ``alter``,
+as compiled ones (100 neurons of ``netlists/mif.cir``: 10.4 ms a run with capacitors beside the device, 10.1 ms inside,
+148 ms without it), and nothing of them changes: ``ic=`` with and without ``uic``, temperature, noise, ``alter``,
 ``@r1[i]``, the currents of voltage sources.
 
 The parameters of the subcircuit are the device's. What a device cannot hold (a source that senses a current, a voltage,
@@ -103,7 +103,14 @@ def _check_path(library: Path) -> None:
 
 
 class DeviceTranslator(Translator):
-    """Every parameter of the subcircuit is a symbol, those that follow from others too: ngspice evaluates them."""
+    """Every parameter of the subcircuit is a symbol, those that follow from others too: ngspice evaluates them.
+
+    ``outer`` collects the parameters around it, which become numbers.
+    """
+
+    def __init__(self, root: Scope):
+        super().__init__(root, no_probe)
+        self.outer: dict[str, Name] = {}
 
     def _translate(self, tree: Expression, scope: Scope, flat: FlatElement | None) -> sp.Expr:
         if is_temperature(tree):
@@ -114,6 +121,8 @@ class DeviceTranslator(Translator):
         expression, where, definer = scope.find(tree.name, tree.span)
         if definer is self.root:
             return self.parameters.setdefault(tree.name, parameter_symbol(tree.name))
+        if definer is self.root.caller:
+            self.outer.setdefault(tree.name, tree)
         return self._translate(expression, where, None)
 
 
@@ -132,7 +141,7 @@ class CompiledSubcircuit:
         self.circuit = multiplied(flatten_subcircuit(netlist, name, uic=False))
         self.subcircuit = netlist.body.subcircuits[name]
         _check_conditionals(netlist, self.subcircuit)
-        self.rows = Rows(self.circuit, DeviceTranslator(self.circuit.scope, no_probe))
+        self.rows = Rows(self.circuit, DeviceTranslator(self.circuit.scope))
         self.inside: list[FlatElement] = []
         self.kept: list[FlatElement] = []
         self.stays: list[Note] = []
@@ -216,7 +225,7 @@ class CompiledSubcircuit:
         """What differs from the subcircuit as it was written, once its text is made."""
         used = [
             Note(f"parameter '{tree.name}' of the netlist has become a number", tree.span)
-            for tree in self.printer.outer.values()
+            for tree in (self.rows.translator.outer | self.printer.outer).values()
         ]
         own = [
             Note(f"m= of {flat.name} and of an instance multiply here; ngspice drops the first", flat.element.span)
