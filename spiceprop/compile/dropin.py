@@ -182,6 +182,7 @@ class CompiledSubcircuit:
         return Device(
             name=f"spiceprop_{re.sub(r'[^a-z0-9_]', '_', self.name)}_{digest}",
             terminals=[f"t{index}" for index in range(len(names))],
+            flows=[],
             unknowns=[sp.Symbol(name, real=True) for name in names],
             currents=currents,
             charges=[sp.Integer(0)] * len(names),
