@@ -4,9 +4,9 @@
 A binary is found by a hash of all it depends on: the equations, the code that makes C of them, the compiler and its
 version, the flags, the processor that ``-march=native`` stands for on this machine, and the version of the interface it
 is loaded through. So a cache on a shared home never gives one processor's code to another, and to find a binary no C
-has to be made. The folder is the user's alone (0700), for what lies in it is
-loaded as native code: a link, or a folder that belongs to somebody else or that others may write to, is not used. A file is written
-beside and renamed, and a binary whose checksum does not fit is made anew.
+has to be made. The folder is the user's alone (0700), for what lies in it is loaded as native code: a link, or a folder
+that belongs to somebody else or that others may write to, is not used. A file is written beside and renamed, and a
+binary whose checksum does not fit is made anew.
 
 ``-ffast-math`` is for the compiler alone: given to the linker, it would switch off denormal numbers in each thread that
 loads the library.

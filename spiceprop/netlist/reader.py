@@ -211,7 +211,13 @@ class Reader:
 
     def compiled(self, file: str, name: str, words: StatementWords) -> None:
         """What ``spiceprop compile`` has made is not for this reader: the subcircuit it was made of is."""
-        path = self.files.find(file, words.line)
+        try:
+            path = self.files.find(file, words.line)
+        except UserError as error:
+            raise words.line.error(
+                f"{error.message}; this include was compiled of it, and it is read in its place: name its folder by "
+                "--library DIR"
+            ) from error
         with self.files.entered(path, "", words.line) as source:
             reader = Reader(self.files, self.problems)
             reader.netlist.sources.append(source)
