@@ -2,16 +2,17 @@
 """``spiceprop compile``: a subcircuit as native code for plain ngspice, by changing one ``.include``.
 
 Two files come of it: a library with an OSDI device, and an include file that loads it and defines a subcircuit of the
-same name, ports and parameters. The device holds what costs the time: the B sources of currents, of all inner
-instances too, as one function of node voltages and parameters. All else stays ngspice's own elements. They are as fast
+same name, ports and parameters. The device holds what costs the time: the B sources, of all inner instances
+too, as one function of node voltages and parameters. All else stays ngspice's own elements. They are as fast
 as compiled ones (100 neurons of ``netlists/mif.cir``: 10.4 ms a run with capacitors beside the device, 10.1 ms inside,
 148 ms without it), and nothing of them changes: ``ic=`` with and without ``uic``, temperature, noise, ``alter``,
 ``@r1[i]``, the currents of voltage sources.
 
-The parameters of the subcircuit are the device's. What a device cannot hold (a source that senses a current, a voltage,
-``time``, ``temper``) stays a B source, with a note.
+The parameters of the subcircuit are the device's. What a device cannot hold (a source that uses a current, ``time`` or
+``temper``, or whose current is used) stays a B source, with a note.
 """
 
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -92,6 +93,12 @@ def _check_path(library: Path) -> None:
         raise UserError(f"ngspice cannot load '{library}': a folder without a quote in its name is needed")
 
 
+def _quoted(library: Path) -> str:
+    """The path as ngspice reads it, in Latin-1 as all text of netlists."""
+    path = os.fsencode(library).decode("latin-1")
+    return f"'{path}'" if " " in path else path
+
+
 class IncludeFile:
     """The text that stands for the designer's subcircuit."""
 
@@ -109,9 +116,9 @@ class IncludeFile:
         passed = [name for name in (*circuit.scope.own, *printer.derived.values()) if name in words]
         lines = [
             header(netlist, parts.name),
-            f"* {len(parts.inside)} B sources of it as native code of this machine's processor, for ngspice 44 or newer",
+            f"* {len(parts.inside)} B sources of it are native code of this machine's processor: ngspice 44 or newer",
             ".control",
-            f"pre_osdi '{library}'" if " " in str(library) else f"pre_osdi {library}",
+            f"pre_osdi {_quoted(library)}",
             "pre_set num_threads=1",
             ".endc",
             *([f".global {' '.join(sorted(everywhere))}"] if everywhere else []),
@@ -139,7 +146,7 @@ class IncludeFile:
             for flat in self.parts.circuit.elements
             if len(multipliers(flat)) > 1
         ]
-        return self.parts.stays + used + own
+        return self.parts.stays + used + own + self.parts.renamed()
 
     def _defaults(self) -> list[str]:
         defaults = self.parts.subcircuit.defaults

@@ -2,6 +2,7 @@
 """``spiceprop compile``: decks in plain ngspice, once with the designer's file and once with the compiled one."""
 
 import json
+import os
 import re
 import time
 from pathlib import Path
@@ -22,7 +23,7 @@ Plots = list[tuple[str, dict[str, np.ndarray]]]
 
 def in_ngspice(folder: Path, deck: str) -> tuple[Plots, str]:
     """The analyses of a deck in ``ngspice -b``, and what it printed."""
-    (folder / "deck.cir").write_text(deck)
+    (folder / "deck.cir").write_text(deck, "latin-1")
     raw = folder / "deck.raw"
     raw.unlink(missing_ok=True)
     options = [] if ".control" in deck else ["-r", raw.name]
@@ -54,11 +55,18 @@ def bench(tmp_path):
     return lambda text: Bench(tmp_path, text)
 
 
+def as_before(vector: str) -> str:
+    """The name that the current of a B source of a voltage has where it is not inside a device."""
+    found = re.fullmatch(r"v\(n\.(.+)\.n1#(?:b\.)?(.+)_1\)", vector)
+    return f"i(b.{found[1]}.{found[2]})" if found else vector
+
+
 def assert_same(before: Plots, after: Plots, tolerance: float = 1e-9) -> None:
     """The same analyses, vectors and points, within ``tolerance`` (V, A) or of each vector's size."""
     assert [name for name, _ in before] == [name for name, _ in after]
     assert before
     for (_, old), (_, new) in zip(before, after, strict=True):
+        new = {as_before(name): values for name, values in new.items()}
         assert old.keys() == new.keys()
         for name, values in old.items():
             assert values.shape == new[name].shape, name
@@ -135,7 +143,8 @@ NEURONS = {
     ),
     "what cannot be compiled stays": (
         "* neuron\n.subckt s a k=2\nV1 a b 0\nB1 b 0 I=k*i(V1)*0.1+v(b)*1m\nB2 b 0 I=1m*sin(6283*time)*k\n"
-        "B3 b 0 I=1u*temper*v(b)\nB4 b 0 I=k*1m*v(b)^2\nB5 c 0 V=k*v(b)\nC1 b c 100n\n.ends\n",
+        "B3 b 0 I=1u*temper*v(b)\nB4 b 0 I=k*1m*v(b)^2\nB5 c 0 V=k*v(b)\nB6 d 0 V=v(b)\nF6 c 0 B6 2\nRd d 0 1k\n"
+        "C1 b c 100n\nR1 c 0 1k\n.ends\n",
         "s",
         "* deck\nINCLUDE\nVin a 0 PULSE(0 1 0.1m 0.1m 0.1m 1m 2m)\nX1 a s\n.options temp=50\n.tran 10u 2m\n",
     ),
@@ -206,8 +215,11 @@ def test_two_includes_in_one_deck(bench, tmp_path):
     mif, firing = ("* neuron\n" + definition(text) + SWITCH for text in (MIF, FIRING))
     rest = "I1 0 a 5u\nX1 a mif\nI2 0 b 50u\nX2 b mif_firing\n.tran 50u 5m uic\n" + TIGHT + ".end\n"
     (tmp_path / "other.inc").write_text(firing)
-    made = bench(mif).compile("mif"), compile_file(tmp_path / "other.inc", "mif_firing", tmp_path / "made two", ())
-    names = "\n".join(f".include '{done.include}'" for done in made)
+    made = (
+        bench(mif).compile("mif"),
+        compile_file(tmp_path / "other.inc", "mif_firing", tmp_path / "zwei geöffnet ☃", ()),
+    )
+    names = "\n".join(f".include '{os.fsencode(done.include).decode('latin-1')}'" for done in made)
     (tmp_path / "plain.inc").write_text(definition(MIF) + definition(FIRING) + SWITCH)
     before, _ = in_ngspice(tmp_path, f"* deck\n.include plain.inc\n{rest}")
     after, _ = in_ngspice(tmp_path, f"* deck\n{names}\n{rest}")
@@ -277,7 +289,11 @@ def test_without_the_original_the_include_is_refused_with_its_line(bench, tmp_pa
 
 REFUSED = {
     "no B source": (".subckt s a\nR1 a 0 1k\n.ends\n", 2, "it has no B source"),
-    "only a voltage": (".subckt s a\nB1 a 0 V=1\n.ends\n", 2, "b1 stays a B source: its value is a voltage"),
+    "only a source whose current is used": (
+        ".subckt s a\nB1 a 0 V=1\nF1 a 0 B1 2\n.ends\n",
+        2,
+        "b1 stays a B source: another element uses its current",
+    ),
     "an unknown subcircuit": (".subckt other a\nR1 a 0 1k\n.ends\n", None, "no .subckt 's' here; found: other"),
     ".if of a parameter": (
         ".subckt s a k=1\n.if (k>0)\nB1 a 0 I=v(a)\n.else\nR1 a 0 1\n.endif\n.ends\n",
@@ -306,8 +322,8 @@ def test_notes_say_what_stays_and_what_became_a_number(bench):
         .replace("I=k*1m", "I=k*q")
     )
     made = bench(text).compile("s")
-    assert (made.compiled, made.kept) == (["b4"], ["b1", "b2", "b3", "b5"])
-    assert [note.span.line for note in made.notes] == [5, 6, 7, 9, 8]
+    assert (made.compiled, made.kept) == (["b4", "b5"], ["b1", "b2", "b3", "b6"])
+    assert [note.span.line for note in made.notes] == [5, 6, 7, 10, 8, 9]
     messages = "\n".join(note.message for note in made.notes)
     for expected in (
         "uses the current i(V1)",
