@@ -8,8 +8,8 @@ as compiled ones (100 neurons of ``netlists/mif.cir``: 10.4 ms a run with capaci
 148 ms without it), and nothing of them changes: ``ic=`` with and without ``uic``, temperature, noise, ``alter``,
 ``@r1[i]``, the currents of voltage sources.
 
-The parameters of the subcircuit are the device's. What a device cannot hold (a source that uses a current, ``time`` or
-``temper``, or whose current is used) stays a B source, with a note.
+The parameters of the subcircuit are the device's. What a device cannot hold (a source that uses ``time``, ``temper`` or
+the current of an inductor, or whose current is used) stays a B source, with a note.
 """
 
 import os
@@ -127,7 +127,7 @@ class IncludeFile:
             " ".join([".subckt", parts.name, *parts.subcircuit.ports, *self._defaults()]),
             *(f".param {key}={self._written(value)}" for key, value in parts.subcircuit.body.parameters.items()),
             *(f".param {key}={{{text}}}" for text, key in printer.derived.items()),
-            " ".join(["n1", *parts.terminals, device.name, *parts.given()]),
+            " ".join(["n1", *parts.voltages.values(), device.name, *parts.given()]),
             *bodies[""],
             *wrapper.instances("", passed),
             *starts,

@@ -14,9 +14,9 @@ from spiceprop.compile.osdi import Device
 from spiceprop.compile.wrapper import SENSE_ELEMENTS, is_temperature, multiplied
 from spiceprop.errors import UserError
 from spiceprop.netlist import FlatElement, Netlist, Note, Scope, flatten_subcircuit
-from spiceprop.netlist.expression import Expression, Name, walk
+from spiceprop.netlist.expression import Expression, Name, Number, walk
 from spiceprop.netlist.flat import FlatCircuit, element_name, has_branch
-from spiceprop.netlist.tree import BehaviouralSource
+from spiceprop.netlist.tree import BehaviouralSource, ControlledSource, Value
 
 TAKEN = frozenset({"m", "temp", "dtemp", "dt"})  # parameters that ngspice gives to every device
 
@@ -75,7 +75,8 @@ class Parts:
     @property
     def outside(self) -> list[FlatElement]:
         inside = set(map(id, self.inside))
-        return [flat for flat in self.circuit.elements if id(flat) not in inside]
+        kept = [flat for flat in self.circuit.elements if id(flat) not in inside]
+        return [*kept, *self.meters.values()]
 
     def _sort(self, flat: FlatElement) -> None:
         try:
@@ -90,19 +91,35 @@ class Parts:
     def _reason_to_stay(self, flat: FlatElement) -> str | None:
         if flat.name in self._sensed:
             return "another element uses its current"
-        sensed = [probe.span.text for probe in flat.probes() if probe.quantity == "i"]
-        if sensed:
-            return f"it uses the current {sensed[0]}"
+        for probe in flat.probes():
+            if probe.quantity == "i" and not probe.targets[0].startswith("v"):
+                return f"it uses the current {probe.span.text}, and only a V source has a meter"
         if any(isinstance(tree, Name) and tree.name == "time" for tree in walk(flat.element.value.expression)):
             return "it uses time"
         return None
 
     @cached_property
-    def terminals(self) -> list[str]:
-        """Nodes of the device."""
-        sensed = {symbol.name for row in self.rows.rows.values() for symbol in row.free_symbols}
-        names = dict.fromkeys([*self.rows.rows, *sorted(name for name in sensed)])
-        return [name[2:-1] for name in names if name.startswith("v(")]
+    def sensed(self) -> list[str]:
+        """Unknowns that the device's equations use and add nothing to."""
+        symbols = set().union(*(row.free_symbols for row in self.rows.rows.values()))
+        return sorted(
+            {symbol.name for symbol in symbols if symbol.name.startswith(("v(", "i("))} - self.rows.rows.keys()
+        )
+
+    @cached_property
+    def meters(self) -> dict[str, FlatElement]:
+        """For each current that B sources inside use an H element: its voltage is that current.
+
+        A device has no other way to a current of an element outside.
+        """
+        by_name = {flat.name: flat for flat in self.circuit.elements}
+        return {name: _meter(by_name[name[2:-1]]) for name in self.sensed if name.startswith("i(")}
+
+    @cached_property
+    def voltages(self) -> dict[str, str]:
+        """The device's unknown voltages, and the nodes that it is connected to for them."""
+        names = [name for name in (*self.rows.rows, *self.sensed) if name.startswith("v(")]
+        return {name: name[2:-1] for name in names} | {name: meter.nodes[0] for name, meter in self.meters.items()}
 
     @cached_property
     def flows(self) -> list[str]:
@@ -111,7 +128,7 @@ class Parts:
 
     @cached_property
     def device(self) -> Device:
-        names = [*(f"v({node})" for node in self.terminals), *self.flows]
+        names = [*self.voltages, *self.flows]
         currents = [self.rows.rows.get(name, sp.Integer(0)) for name in names]
         used = set().union(*(current.free_symbols for current in currents))
         known = self.rows.translator.parameters.items()
@@ -120,7 +137,7 @@ class Parts:
         digest = hashlib.sha256(described.encode()).hexdigest()[:8]
         return Device(
             name=f"spiceprop_{re.sub(r'[^a-z0-9_]', '_', self.name)}_{digest}",
-            terminals=[f"t{index}" for index in range(len(self.terminals))],
+            terminals=[f"t{index}" for index in range(len(self.voltages))],
             flows=[_flow(name) for name in self.flows],
             unknowns=[sp.Symbol(name, real=True) for name in names],
             currents=currents,
@@ -141,6 +158,14 @@ class Parts:
         """The device's parameters in the statement of its instance."""
         names = {_device_parameter(name): name for name in self.circuit.scope.own}
         return [f"{name}={{{names[name]}}}" for name in self.device.parameters]
+
+
+def _meter(sensed: FlatElement) -> FlatElement:
+    element, gain = sensed.element, Value(Number(1.0), sensed.element.span)
+    nodes = (f"spiceprop_{element.name}", "0")
+    meter = ControlledSource(f"hspiceprop_{element.name}", nodes, (element.name,), gain, {}, element.span)
+    flat_nodes = (sensed.prefix + nodes[0], "0")
+    return FlatElement(meter, sensed.prefix, flat_nodes, (sensed.name,), sensed.scope, {})
 
 
 def _flow(current: str) -> str:
