@@ -2,8 +2,8 @@
 """``spiceprop compile``: a subcircuit as native code for plain ngspice, by changing one ``.include``.
 
 Two files come of it: a library with an OSDI device, and an include file that loads it and defines a subcircuit of the
-same name, ports and parameters. The device holds what costs the time: the B sources, of all inner instances too, as one
-function of node voltages and parameters. All else stays ngspice's own elements, so that nothing of them changes: ``ic=``
+same name, ports and parameters. The device holds what costs the time: the B sources, of all inner instances too, as
+one function. All else stays ngspice's own elements, so that nothing of them changes: ``ic=``
 with and without ``uic``, temperature, noise, ``alter``, ``@r1[i]``, the currents of voltage sources. Capacitors inside
 the device would be faster by little: 100 neurons of ``netlists/mif.cir`` take 148 ms as B sources, 10.4 ms with
 capacitors beside the device, 10.1 ms with them inside; 1000 neurons 1.4 times as long beside it as inside.
