@@ -92,8 +92,8 @@ class Parts:
         if flat.name in self._sensed:
             return "another element uses its current"
         for probe in flat.probes():
-            if probe.quantity == "i" and not probe.targets[0].startswith("v"):
-                return f"it uses the current {probe.span.text}, and only a V source has a meter"
+            if probe.quantity == "i" and probe.targets[0][0] not in "veh":
+                return f"it uses the current {probe.span.text}, and only those of V, E and H can be metered"
         if any(isinstance(tree, Name) and tree.name == "time" for tree in walk(flat.element.value.expression)):
             return "it uses time"
         return None

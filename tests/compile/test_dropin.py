@@ -172,6 +172,23 @@ def test_the_compiled_subcircuit_is_the_designers(bench, text, name, deck):
     assert_same(before, after)
 
 
+DECKS = ["behavioural_c:var", "behavioural_r:var", "global_nodes:stage", "hopfield:neuron", "memristor_drift:memristor"]
+DECKS += ["morris_lecar:morris", "opamp_macromodel:opamp"]
+
+
+@pytest.mark.parametrize("place", DECKS)
+def test_the_decks_of_this_project_with_one_definition_compiled(tmp_path, place):
+    name, subcircuit = place.split(":")
+    deck = ROOT / "tests/decks" / f"{name}.cir"
+    span = (definition := read_netlist(deck).body.subcircuits[subcircuit]).span
+    made = compile_file(deck, subcircuit, tmp_path / "made", ())
+    text = deck.read_text()
+    title, _, rest = (text[: span.start] + text[definition.end :]).partition("\n")
+    before, _ = in_ngspice(tmp_path, text)
+    after, _ = in_ngspice(tmp_path, f"{title}\n.include {made.include}\n{rest}")
+    assert_same(before, after, 1e-6)  # at the decks' own tolerances
+
+
 @pytest.mark.parametrize("analysis", [".op", ".ac dec 5 1 1meg", ".dc vin -1 1 0.1", ".tran 1u 1m", ".tran 1u 1m uic"])
 @pytest.mark.parametrize("start", ["", ".ic v(x1.y)=0.3", ".nodeset v(x1.y)=0.3"])
 def test_every_analysis_and_start(bench, analysis, start):
@@ -268,6 +285,22 @@ def test_spiceprop_reads_the_original_in_its_place(bench, tmp_path):
     (tmp_path / "after.cir").write_text(texts[1])
     before, after = (print_circuit(flatten(read_netlist(tmp_path / f"{name}.cir"))) for name in ("before", "after"))
     assert after == before
+
+
+def test_the_original_may_be_a_netlist_with_a_test_bench(tmp_path):
+    """Its sources, its .tran and its options stay behind."""
+    for folder in ("netlists", "models"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "netlists/mif.cir").write_text(MIF)
+    (tmp_path / "models/metastable_switch.lib").write_text(SWITCH)
+    made = compile_file(tmp_path / "netlists/mif.cir", "mif", tmp_path / "netlists/made", ())
+    deck = f"* deck\n.include {made.include}\nI1 0 a 1u\nX1 a mif tau=2m\n.tran 1u 1m uic\n.end\n"
+    (tmp_path / "netlists/n.cir").write_text(deck)
+    (tmp_path / "netlists/plain.cir").write_text(deck.replace(str(made.include), "plain.inc"))
+    (tmp_path / "netlists/plain.inc").write_text(definition(MIF) + SWITCH)
+    found, plain = (read_netlist(tmp_path / "netlists" / name) for name in ("n.cir", "plain.cir"))
+    assert print_circuit(flatten(found)) == print_circuit(flatten(plain))
+    assert not found.options
 
 
 def test_nothing_of_a_compiled_file_is_executed_or_believed(bench, tmp_path):
