@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""diffrax with a solver written for these equations: jax, jit-compiled, differentiated by jax through diffeqsolve.
+"""diffrax with a solver written for these equations: jax, jit-compiled, differentiated through diffeqsolve.
 
 The equations are those of `task`. The sum of the membrane's potential over the steps is one more state, so that no
-trajectory has to be saved; the solver's steps are checkpointed and recomputed by diffrax's default adjoint, which
-was measured to be faster here than `DirectAdjoint`.
+trajectory has to be saved. There are as many checkpoints as steps, so each step is computed once more on the way
+back, not several times. Everything stays in float32: an `h` among the solver's arguments would be a float64 array
+under `jax_enable_x64`, and all that it touches float64 with it.
 """
 
+import functools
+from collections.abc import Callable
 from typing import ClassVar
 
 import diffrax
@@ -30,7 +33,8 @@ from baselines.task import (
     Prepared,
 )
 
-def newton(v, x, u, old, h):
+
+def iteration(v, x, u, old, h):
     """One Newton iteration of backward Euler; x and the result's second part are a pair, one a channel."""
     r_v, diagonal, channels = u + C / h * (old[0] - v), C / h, []
     for e, state, before in zip(BATTERIES, x, old[1], strict=True):
@@ -65,7 +69,7 @@ class ImplicitEuler(diffrax.AbstractSolver):
         v, x, total = y0
         old = v, x
         for _ in range(self.iterations):
-            v, x = newton(v, x, args, old, self.h)
+            v, x = iteration(v, x, args, old, self.h)
         y1 = v, x, total + v
         return y1, None, {"y0": y0, "y1": y1}, None, diffrax.RESULTS.successful
 
@@ -73,13 +77,13 @@ class ImplicitEuler(diffrax.AbstractSolver):
         return terms.vf(t0, y0, args)
 
 
-def prepare(scheme: str, currents: np.ndarray, weights: np.ndarray, steps: int = STEPS) -> Prepared:
-    jax.config.update("jax_enable_x64", currents.dtype == np.float64)
-    solver = ImplicitEuler({"linear": 1, "euler": NEWTON}[scheme], T_STOP / steps)
-    given, weight = jnp.asarray(currents).ravel(), jnp.asarray(weights).ravel()
+@functools.cache
+def compiled(scheme: str, steps: int, newton: int) -> Callable:
+    """(currents, weights), each (lanes,) -> loss and gradient."""
+    solver = ImplicitEuler({"linear": 1, "euler": newton}[scheme], T_STOP / steps)
     term = diffrax.ODETerm(lambda t, y, args: jax.tree.map(jnp.zeros_like, y))  # the solver has its own equations
 
-    def loss(u):
+    def loss(u, weight):
         solution = diffrax.diffeqsolve(
             term,
             solver,
@@ -94,10 +98,17 @@ def prepare(scheme: str, currents: np.ndarray, weights: np.ndarray, steps: int =
         )
         return (weight * solution.ys[2][0]).sum() / steps
 
-    compiled = jax.jit(jax.value_and_grad(loss))
+    return jax.jit(jax.value_and_grad(loss))
+
+
+def prepare(
+    scheme: str, currents: np.ndarray, weights: np.ndarray, steps: int = STEPS, newton: int = NEWTON
+) -> Prepared:
+    jax.config.update("jax_enable_x64", currents.dtype == np.float64)
+    u, weight = jnp.asarray(currents).ravel(), jnp.asarray(weights).ravel()
 
     def loss_and_gradient() -> tuple[float, np.ndarray]:
-        value, gradient = compiled(given)
-        return float(value), np.asarray(gradient).reshape(currents.shape)
+        loss, gradient = compiled(scheme, steps, newton)(u, weight)
+        return float(loss), np.asarray(gradient).reshape(currents.shape)
 
     return loss_and_gradient

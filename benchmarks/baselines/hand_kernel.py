@@ -42,13 +42,13 @@ def prepare(
     blocks = -(-size // lanes)
     u, weight = np.zeros(blocks * lanes, dtype), np.zeros(blocks * lanes, dtype)
     u[:size], weight[:size] = currents.ravel(), weights.ravel()
+    mean, gradient = np.empty_like(u), np.empty_like(u)
+    trajectory = np.empty((blocks, steps + 1, 3, lanes), dtype)  # kept from call to call: no page faults
     iterations = {"linear": 1, "euler": newton}[scheme]
 
     def loss_and_gradient() -> tuple[float, np.ndarray]:
-        trajectory = np.empty((blocks, steps + 1, 3, lanes), dtype)
-        mean, gradient = np.empty_like(u), np.empty_like(u)
         kernel.forward(blocks, steps, iterations, T_STOP, u, trajectory, mean)
         kernel.adjoint(blocks, steps, scheme == "linear", T_STOP, trajectory, weight, gradient)
-        return float(weight @ mean), gradient[:size].reshape(currents.shape)
+        return float(weight @ mean), gradient[:size].reshape(currents.shape).copy()
 
     return loss_and_gradient
