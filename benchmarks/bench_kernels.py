@@ -2,7 +2,8 @@
 """A layer of neurons forward and backward: time and memory of each method, at training size and at larger ones.
 
 The task and its two discretisations are in `baselines/task.py`. Methods take turns, several calls each, and the best
-call counts, because the machine is not ours alone.
+call counts, because the machine is not ours alone. `gradient_deviation` is from the kernel by hand in float64; under
+euler that one differentiates implicitly, and autograd goes through four iterations that have not all converged.
 """
 
 import statistics
