@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A layer of neurons forward and backward: time and memory of each method, at training size and at larger ones.
 
-The task and its two discretisations are in `baselines/task.py`. Methods take turns, several calls each, and the best
-call counts, because the machine is not ours alone. `gradient_deviation` is from the kernel by hand in float64; under
+The task and its two discretisations are in `baselines/task.py`. Methods take turns, and the best call
+counts, because a machine is rarely ours alone. `gradient_deviation` is from the kernel by hand in float64; under
 euler that one differentiates implicitly, and autograd goes through four iterations that have not all converged.
 """
 
@@ -27,7 +27,8 @@ SIZES = (  # scheme, images, neurons, steps
     ("linear", 512, 100, 100),
     ("linear", 128, 100, 400),
 )
-ROUNDS, CALLS = 5, 5
+ROUNDS = 8
+TURN = 400.0  # milliseconds
 
 
 def measure(scheme: str, images: int, neurons: int, steps: int) -> list[dict]:
@@ -39,7 +40,7 @@ def measure(scheme: str, images: int, neurons: int, steps: int) -> list[dict]:
         times = {name: [] for name in methods}
         for _ in range(ROUNDS):
             for name, method in methods.items():
-                times[name] += method.milliseconds(CALLS)
+                times[name] += method.milliseconds(TURN)
         return [
             {
                 "method": name,

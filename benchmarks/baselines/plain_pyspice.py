@@ -10,24 +10,40 @@ import os
 import tempfile
 import time
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
-from PySpice.Spice.NgSpice.Shared import NgSpiceShared
 
-from spiceprop.engines.ngspice import DEFAULT_LIBRARY
+from spiceprop.cluster.process import Process
 from spiceprop.network import Network
 from spiceprop.network.text import Sample
 
+TIME_LIMIT = 120.0  # seconds an image
+
 
 def run(network: Network, images: np.ndarray) -> tuple[np.ndarray, list[float]]:
-    """(mean potential of the output neurons (images, neurons), seconds of each image from text to potentials)."""
-    explicit = replace(network, reduced=False)
-    layer = len(network.layers) - 1
-    nodes = [f"n{layer}_{neuron}" for neuron in range(1, network.layers[-1] + 1)]
+    """(mean potential of the output neurons (images, neurons), seconds of each image from text to potentials).
+
+    In a process of its own, because a process holds one ngspice only.
+    """
+    process = Process(_serve, network, images)
+    try:
+        return process.receive(TIME_LIMIT * len(images))
+    finally:
+        process.end()
+
+
+def _serve(connection: Connection, network: Network, images: np.ndarray) -> None:
+    from PySpice.Spice.NgSpice.Shared import NgSpiceShared
+
+    from spiceprop.engines.ngspice import DEFAULT_LIBRARY
+
     NgSpiceShared.LIBRARY_PATH = os.environ.get("NGSPICE_LIBRARY_PATH", DEFAULT_LIBRARY)
     ngspice, means, seconds = NgSpiceShared.new_instance(), [], []
-    ngspice.exec_command("set num_threads=1")
+    ngspice.exec_command("set num_threads=1")  # the fastest for B sources
+    explicit, layer = replace(network, reduced=False), len(network.layers) - 1
+    nodes = [f"n{layer}_{neuron}" for neuron in range(1, network.layers[-1] + 1)]
     for number, image in enumerate(images):
         with tempfile.TemporaryDirectory(prefix="plain-pyspice-") as folder:
             explicit.write(Path(folder), Sample(image, f"image {number}"))
@@ -40,4 +56,4 @@ def run(network: Network, images: np.ndarray) -> tuple[np.ndarray, list[float]]:
             ngspice.remove_circuit()
             seconds.append(time.perf_counter() - start)
         means.append(np.trapezoid(potentials, times, axis=-1) / np.ptp(times))
-    return np.array(means), seconds
+    connection.send((np.array(means), seconds))
