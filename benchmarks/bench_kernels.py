@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A layer of neurons forward and backward: time and memory of each method, at training size and at larger ones.
 
-The task and its two discretisations are in `baselines/task.py`. Methods take turns, and the best call
-counts, because a machine is rarely ours alone. `gradient_deviation` is from the kernel by hand in float64; under
-euler that one differentiates implicitly, and autograd goes through four iterations that have not all converged.
+The task and its two discretisations are in `baselines/task.py`. Methods take turns, and the best call counts, because
+a machine is rarely ours alone. `gradient_deviation` is from the kernel by hand in float64; under euler that one
+differentiates implicitly, and autograd goes through four iterations that have not all converged.
 """
 
 import statistics
