@@ -75,7 +75,7 @@ fi
 
 scratch=$(mktemp -d "$PWD/$PLACE.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
-say "getting a newer ngspice than $version from bookworm-backports, for this folder only"
+say "getting a newer ngspice than ${version:-none} from bookworm-backports, for this folder only"
 if provide >"$scratch/log" 2>&1; then
     say "ngspice $version is in $PLACE"
 else
