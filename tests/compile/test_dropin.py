@@ -191,7 +191,8 @@ def test_the_decks_of_this_project_with_one_definition_compiled(tmp_path, place)
 
 @pytest.mark.parametrize("analysis", [".op", ".ac dec 5 1 1meg", ".dc vin -1 1 0.1", ".tran 1u 1m", ".tran 1u 1m uic"])
 @pytest.mark.parametrize("start", ["", ".ic v(x1.y)=0.3", ".nodeset v(x1.y)=0.3"])
-def test_every_analysis_and_start(bench, analysis, start):
+@pytest.mark.parametrize("own", ["", ".ic v(y)=0.25\n", ".nodeset v(y)=0.25\n"])
+def test_every_analysis_and_start(bench, analysis, start, own):
     text = (
         "* neuron\n.subckt s a c=1u g=1m\nC1 a 0 {c} ic=0.2\nC2 y 0 {c} ic=0.1\nC3 y a {c/2} ic=0.5\nR1 a y 1k\n"
         "B1 y 0 I=g*tanh(v(y))*(1+v(a)^2)\n.ends\n"
