@@ -18,7 +18,7 @@ help: ## print this table
 
 setup: $(READY) ## install ngspice, the virtual environment .venv and the pinned packages
 
-$(READY): pyproject.toml constraints.txt scripts/setup.sh
+$(READY): pyproject.toml constraints.txt scripts/setup.sh scripts/newer_ngspice.sh
 	@PYTHON='$(PYTHON)' bash scripts/setup.sh
 	@touch $@
 
@@ -35,11 +35,18 @@ lint: $(READY) ## check style and formatting
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 
-bench: $(READY) ## run every benchmarks/bench_*.py; each leaves a CSV
+# The stamp of what only the benchmarks' opponents need.
+OPPONENTS := .venv/.opponents
+
+$(OPPONENTS): $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@touch $@
+
+bench: $(OPPONENTS) ## run every benchmarks/bench_*.py; each leaves a CSV
 	@set -e; for bench in $(sort $(wildcard benchmarks/bench_*.py)); do \
 		echo "$$bench"; $(BIN)/python "$$bench" $(ARGS); \
 	done
 
-clean: ## remove caches and build output; .venv, runs and data stay
+clean: ## remove caches and build output; .venv, .ngspice, runs and data stay
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

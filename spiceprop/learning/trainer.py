@@ -57,6 +57,7 @@ def tally(record: RunRecord, results: list[Result], what: Literal["training", "e
 
 def evaluate(
     pool: Pool,
+    network: Network,
     conductances: list[np.ndarray],
     version: int,
     images: np.ndarray,
@@ -67,7 +68,7 @@ def evaluate(
 ) -> Evaluation:
     """Decisions of the network over images (n, rows) in [0, 1]."""
     results = []
-    for result in pool.map(chunks(images, labels, conductances, version, gradient=False)):
+    for result in pool.map(chunks(network, images, labels, conductances, version, gradient=False)):
         results.append(result)
         progress(len(result.statuses), what)
     tally(record, results, "evaluation")
@@ -93,6 +94,7 @@ class Trainer:
             record.checkpoints.append(Checkpoint(0, self.optimiser.conductances()))
             record.optimiser = self.optimiser.state()
         self.saved = self.done
+        self._ordered: tuple[int, np.ndarray] | None = None
 
     @property
     def done(self) -> int:
@@ -133,13 +135,12 @@ class Trainer:
 
     def _update(self, pool: Pool, progress: Progress) -> None:
         epoch, batch = divmod(self.done, self.batches)
-        order = np.random.default_rng([self.experiment.training.seed, epoch]).permutation(len(self.data.train_labels))
-        chosen = order[batch * self.batch : (batch + 1) * self.batch]
+        chosen = self._order(epoch)[batch * self.batch : (batch + 1) * self.batch]
         images, labels = self.data.train_images[chosen], self.data.train_labels[chosen]
         conductances = self.optimiser.conductances()
         results = []
         what = f"epoch {epoch + 1}/{self.experiment.training.epochs}, loss {self.recent_loss():.3f}"
-        for result in pool.map(chunks(images, labels, conductances, self.done, gradient=True)):
+        for result in pool.map(chunks(self.network, images, labels, conductances, self.done, gradient=True)):
             results.append(result)
             progress(len(result.statuses), what)
         losses = np.concatenate([result.losses for result in results])
@@ -165,6 +166,13 @@ class Trainer:
                     "by 0, or take the root or logarithm of 0, or is network.readout_scale too large?"
                 )
 
+    def _order(self, epoch: int) -> np.ndarray:
+        """Training images in the order of an epoch; the last one asked for is kept."""
+        if self._ordered is None or self._ordered[0] != epoch:
+            generator = np.random.default_rng([self.experiment.training.seed, epoch])
+            self._ordered = epoch, generator.permutation(len(self.data.train_labels))
+        return self._ordered[1]
+
     def recent_loss(self) -> float:
         recent = self.record.losses[-20:]
         return float(np.mean(recent)) if recent else float("nan")
@@ -176,6 +184,7 @@ class Trainer:
             return
         found = evaluate(
             pool,
+            self.network,
             self.optimiser.conductances(),
             self.done,
             self.data.validation_images,
