@@ -14,7 +14,7 @@ from spiceprop.network import Network
 
 def run(network: Network, images: np.ndarray) -> tuple[list[Trajectory], float]:
     program, simulator = network.program(), Simulator.shared()
-    simulator.load(program.deck, program.saves, program.t_stop)
+    simulator.load(program.deck, program.saves, program.t_stop, program.vectors, program.devices)
     simulator.run()
     trajectories, start = [], time.perf_counter()
     for values in network.inputs(images):

@@ -5,8 +5,8 @@ import statistics
 
 from common import experiment_network, leave_csv
 
-from spiceprop.cluster.pool import CHUNK
-from spiceprop.cluster.worker import Job, Task, Worker
+from spiceprop.cluster.pool import CHUNK, chunks
+from spiceprop.cluster.worker import Job, Worker
 from spiceprop.network import Readout
 
 REPEATS = 7
@@ -21,7 +21,7 @@ def main() -> None:
         shares, milliseconds = [], []
         for repeat in range(REPEATS + 1):
             part = slice(repeat * CHUNK, (repeat + 1) * CHUNK)
-            result = worker.run(Task(images[part], labels[part], conductances, repeat, gradient=True))
+            result = worker.run(*chunks(network, images[part], labels[part], conductances, repeat, gradient=True))
             if repeat:  # the first one compiles the cell's functions
                 shares.append(result.gradient_seconds / result.simulation_seconds)
                 milliseconds.append(1e3 * result.simulation_seconds / CHUNK)

@@ -34,7 +34,7 @@ def worker(network, images, labels) -> tuple[float, float, int]:
         times = []
         for _ in range(2):
             start = time.perf_counter()
-            list(pool.map(chunks(images[:CHUNK], labels[:CHUNK], conductances, 0, gradient=True)))
+            list(pool.map(chunks(network, images[:CHUNK], labels[:CHUNK], conductances, 0, gradient=True)))
             times.append(time.perf_counter() - start)
         return *times, resident_bytes(pool.seats[0].process.pid)
 

@@ -69,6 +69,7 @@ class Simulation(Section):
     engine: Literal["ngspice"] = "ngspice"
     t_stop: PositiveFloat
     t_max: PositiveFloat | None = None
+    compiled: bool = True
     options: dict[str, float] = {}
 
     @model_validator(mode="after")

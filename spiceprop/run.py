@@ -12,6 +12,7 @@ import shutil
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ import spiceprop
 from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.cluster.pool import Pool, chunks
 from spiceprop.cluster.worker import Job
+from spiceprop.compile.neurons import CompiledNeuron, compiled_if_possible
 from spiceprop.data import DataSet, load_data
 from spiceprop.errors import UserError, WorkFailed
 from spiceprop.experiment import Experiment
@@ -47,6 +49,22 @@ class Setting:
     network: Network
     data: DataSet
 
+    @cached_property
+    def ngspice(self) -> int:
+        """Version of the ngspice of this machine."""
+        with IsolatedSimulator() as simulator:
+            return simulator.version
+
+    @cached_property
+    def compiled(self) -> CompiledNeuron | None:
+        """The neuron as a device, where the experiment does not say otherwise and this machine can have it."""
+        return compiled_if_possible(self.network.cell, self.ngspice) if self.experiment.simulation.compiled else None
+
+    @property
+    def neurons(self) -> str:
+        """What neurons are to ngspice."""
+        return "compiled" if self.compiled else "B sources"
+
     @property
     def sample(self) -> Sample:
         """The named sample of ``netlist.cir``: the first image of the drawn test set."""
@@ -55,7 +73,7 @@ class Setting:
     def pool(self) -> Pool:
         section, smoothing = self.experiment.network, self.experiment.training.label_smoothing
         readout = Readout(section.readout, section.readout_scale, smoothing)
-        job = Job(self.network, self.network.program(), readout)
+        job = Job(self.network, self.network.program(self.compiled), readout)
         return Pool(job, self.experiment.run.workers or os.cpu_count() or 1, self.experiment.run.time_limit)
 
 
@@ -157,10 +175,11 @@ def _open_record(setting: Setting, folder: Path, *, resume: bool) -> RunRecord:
         if _without_run(record.experiment) != _without_run(text):
             raise UserError(f"{folder} holds a run of other settings: give --force to remove it, or another --out")
         _check_designer_files(setting, record, folder)
-        if record.ngspice != ngspice_version():
+        if (record.ngspice, record.neurons) != (str(setting.ngspice), setting.neurons):
             raise UserError(
-                f"{folder} was begun with ngspice {record.ngspice}, this is {ngspice_version()}: its numbers would not "
-                "repeat. Continue with that version, or give --force or another --out"
+                f"{folder} was begun with ngspice {record.ngspice} and neurons as {record.neurons}, this is "
+                f"{setting.ngspice} with {setting.neurons}: its numbers would not repeat. Continue with those, or give "
+                "--force or another --out"
             )
         for path in filter(is_leftover, folder.rglob("*")):
             path.unlink()
@@ -171,7 +190,8 @@ def _open_record(setting: Setting, folder: Path, *, resume: bool) -> RunRecord:
         experiment=text,
         netlist=setting.network.source.copies(),
         seed=setting.experiment.training.seed,
-        ngspice=ngspice_version(),
+        ngspice=str(setting.ngspice),
+        neurons=setting.neurons,
     )
 
 
@@ -198,11 +218,6 @@ def _check_designer_files(setting: Setting, record: RunRecord, folder: Path) -> 
         raise UserError(f"{changed[0]} has changed since this run began: give --force or another --out", str(folder))
 
 
-def ngspice_version() -> str:
-    with IsolatedSimulator() as simulator:
-        return str(simulator.version)
-
-
 def stored_experiment(setting: Setting) -> str:
     """The experiment as JSON, its neuron named by the copy in the run folder, without the workers of this machine."""
     source = setting.network.source
@@ -217,7 +232,15 @@ def evaluate_test(setting: Setting, record: RunRecord, pool: Pool, progress: Pro
     """The one evaluation over the test images."""
     point, data = record.checkpoints[-1], setting.data
     return evaluate(
-        pool, point.conductances, point.updates, data.test_images, data.test_labels, record, progress, "test"
+        pool,
+        setting.network,
+        point.conductances,
+        point.updates,
+        data.test_images,
+        data.test_labels,
+        record,
+        progress,
+        "test",
     )
 
 
@@ -229,7 +252,13 @@ def _record_samples(setting: Setting, record: RunRecord, pool: Pool, found: Eval
     for image in chosen:
         one = slice(image, image + 1)
         tasks += chunks(
-            data.test_images[one], data.test_labels[one], point.conductances, point.updates, gradient=True, detail=True
+            setting.network,
+            data.test_images[one],
+            data.test_labels[one],
+            point.conductances,
+            point.updates,
+            gradient=True,
+            detail=True,
         )
     network, samples = setting.network.with_conductances(point.conductances), []
     for image, result in zip(chosen, pool.map(tasks), strict=True):
@@ -292,6 +321,7 @@ def summarise(setting: Setting, record: RunRecord, found: Evaluation) -> dict:
         "reproducible": not any(record.statuses.get(status) for status in ("timed out", "crashed")),
         "spiceprop": spiceprop.__version__,
         "ngspice": record.ngspice,
+        "neurons": record.neurons,
     }
 
 

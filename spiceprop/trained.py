@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from spiceprop.errors import UserError
 from spiceprop.experiment import Experiment
 from spiceprop.learning.progress import Progress
-from spiceprop.run import Setting, evaluate_test, ngspice_version, prepare, summarise
+from spiceprop.run import Setting, evaluate_test, prepare, summarise
 from spiceprop.store.atomic import write_text
 from spiceprop.store.run_file import RunRecord, load_run
 
@@ -36,7 +36,8 @@ def evaluate_run(folder: Path, *, limit: int | None, progress: Progress) -> dict
     if limit is not None and limit < 1:
         raise UserError(f"--limit is a number of images, 1 or more; found {limit}")
     setting, trained = open_run(folder, test=limit)
-    record = replace(trained, counters={}, statuses={}, fallbacks={}, samples=[], ngspice=ngspice_version())
+    machine = {"ngspice": str(setting.ngspice), "neurons": setting.neurons}
+    record = replace(trained, counters={}, statuses={}, fallbacks={}, samples=[], **machine)
     started = time.perf_counter()
     progress.expect(len(setting.data.test_labels))
     with setting.pool() as pool:

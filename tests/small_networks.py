@@ -60,7 +60,7 @@ def small_network(
 def run_samples(network: Network, samples: np.ndarray):
     """Trajectories of samples (images, rows) in ngspice."""
     program, simulator = network.program(), Simulator.shared()
-    simulator.load(program.deck, program.saves, program.t_stop)
+    simulator.load(program.deck, program.saves, program.t_stop, program.vectors, program.devices)
     trajectories = []
     for values in network.inputs(samples):
         simulator.alter(program.inputs, values)

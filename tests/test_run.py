@@ -295,7 +295,12 @@ def test_failed_samples_are_counted_and_never_right(finished):
     lost = dict.fromkeys(range(4), (Status.TIMED_OUT, "too long"))
     task = replace(
         chunks(
-            setting.data.test_images, setting.data.test_labels, [bar.g for bar in network.crossbars], 0, gradient=False
+            network,
+            setting.data.test_images,
+            setting.data.test_labels,
+            [bar.g for bar in network.crossbars],
+            0,
+            gradient=False,
         )[0],
         given_up=lost,
     )

@@ -18,6 +18,7 @@ import numpy as np
 from spiceprop.cluster.process import START_SECONDS, Fault, Process
 from spiceprop.cluster.worker import Job, Result, Task, serve
 from spiceprop.errors import WorkFailed
+from spiceprop.network import Network
 from spiceprop.stopping import stop_if_asked
 
 CHUNK = 8
@@ -166,6 +167,7 @@ class Pool:
 
 
 def chunks(
+    network: Network,
     samples: np.ndarray,
     labels: np.ndarray,
     conductances: list[np.ndarray],
@@ -174,8 +176,16 @@ def chunks(
     gradient: bool,
     detail: bool = False,
 ) -> list[Task]:
-    """Samples (images, rows) as tasks of `CHUNK` images each."""
+    """Samples (images, rows) in [0, 1] as tasks of `CHUNK` images each, for a network with these conductances.
+
+    A reduced first crossbar is used here, once for all of them: a worker needs the currents that it sends.
+    """
+    if not len(samples):
+        return []
+    current = network.with_conductances(conductances)
+    inputs, currents = current.inputs(samples), current.input_currents(samples)
+    sent = [None, *conductances[1:]] if network.reduced else list(conductances)
     return [
-        Task(samples[i : i + CHUNK], labels[i : i + CHUNK], conductances, version, gradient, detail)
-        for i in range(0, len(samples), CHUNK)
+        Task(inputs[part], currents[part], labels[part], sent, version, gradient, detail)
+        for part in (slice(start, start + CHUNK) for start in range(0, len(samples), CHUNK))
     ]

@@ -32,15 +32,24 @@ class Job:
 
 @dataclass(frozen=True)
 class Task:
-    """Samples to simulate: (images, rows) in [0, 1], their labels, and each crossbar's conductances.
+    """Samples to simulate.
 
-    ``version`` counts updates: resistors are altered when it changes. ``detail`` brings waveforms back. Images in
-    ``given_up`` have failed too often and are not simulated; their status is known.
+    Attributes
+    ----------
+    inputs: what the input sources carry, (images, sources), in volt or ampere.
+    currents: into the first layer's neurons, (images, neurons), in ampere.
+    labels: (images,).
+    conductances: of each crossbar, (2, rows, columns); None for a first one that the currents stand for.
+    version: counts updates: synapses are altered when it changes.
+    gradient: whether to differentiate.
+    detail: whether to bring waveforms back.
+    given_up: images that have failed too often and are not simulated; their status is known.
     """
 
-    samples: np.ndarray
+    inputs: np.ndarray
+    currents: np.ndarray
     labels: np.ndarray
-    conductances: list[np.ndarray]
+    conductances: list[np.ndarray | None]
     version: int
     gradient: bool
     detail: bool = False
@@ -87,7 +96,7 @@ class Worker:
         from spiceprop.engines.ngspice import Simulator
 
         self.job, self.version = job, -1
-        self.resistances: np.ndarray | None = None  # those in the deck
+        self.synaptic_values: np.ndarray | None = None  # those in the simulator
         self.simulator = Simulator.shared()
         self._load(job.program.deck)
 
@@ -95,10 +104,10 @@ class Worker:
         """``begin`` is told the number of each image before it is simulated, and their count before the gradient."""
         network = self.job.network.with_conductances(task.conductances)
         if task.version != self.version:
-            self.version, self.resistances = task.version, network.resistances()
-            self.simulator.alter(self.job.program.resistors, self.resistances)
+            self.version, self.synaptic_values = task.version, network.synaptic_values()
+            self.simulator.alter(self.job.program.synapses, self.synaptic_values)
         start = time.perf_counter()
-        ends = [self._image(number, values, task, begin) for number, values in enumerate(network.inputs(task.samples))]
+        ends = [self._image(number, values, task, begin) for number, values in enumerate(task.inputs)]
         simulated = time.perf_counter()
         begin(len(ends))
         result = evaluate(self.job, network, task, [trajectory for trajectory, _ in ends])
@@ -138,9 +147,9 @@ class Worker:
 
     def _load(self, deck: list[str]) -> None:
         program = self.job.program
-        self.simulator.load(deck, program.saves, program.t_stop)
-        if self.resistances is not None:
-            self.simulator.alter(program.resistors, self.resistances)
+        self.simulator.load(deck, program.saves, program.t_stop, program.vectors, program.devices)
+        if self.synaptic_values is not None:
+            self.simulator.alter(program.synapses, self.synaptic_values)
 
 
 def serve(connection: Connection, job: Job) -> None:
@@ -159,9 +168,8 @@ def evaluate(job: Job, network: Network, task: Task, trajectories: list[Trajecto
     by_weight = [np.zeros((len(by_input), *crossbar.g.shape[1:])) for crossbar in network.crossbars[1:]]
     unexplained, detail = np.zeros(images, dtype=int), None
     if ok.any():
-        currents = network.crossbars[0].currents(network.v_read * task.samples[ok])
         good = [trajectory for trajectory in trajectories if trajectory.ok]
-        run = forward(network, currents, good, task.labels[ok], job.readout)
+        run = forward(network, task.currents[ok], good, task.labels[ok], job.readout)
         scores[ok], losses[ok] = run.reading.scores, run.reading.losses
         if task.gradient:
             back = backward(network, run)

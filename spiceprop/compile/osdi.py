@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A subcircuit as an OSDI device: what ngspice 44 and newer load as native code.
 
-The equations f(x, p) + A dq(x, p)/dt = 0 of `circuit.mna` become those of one device. All its unknowns are terminals,
-the currents of branches too: internal nodes of a device could have no initial condition and no name in the netlist.
-The parameters are the device's, so an instance may have its own and ``alter`` needs no new compilation.
+The equations f(x, p) + A dq(x, p)/dt = 0 of `circuit.mna` become those of one device. Its unknown voltages are
+terminals, because nodes inside a device could have no initial condition and no name in the netlist; the currents of
+branches are nodes inside it, which ngspice calls *flows* and solves to the tolerance of currents. The parameters are
+the device's, so an instance may have its own and ``alter`` needs no new compilation.
+
+What takes most of the time of small devices is not their equations but the handling of each, so neurons of a layer
+share devices: cells of equal parameters, up to ``width`` of them, whose equations are one vector. Measured at 1000
+neurons with ngspice 46: 120 ms a run one by one, 55 ms by eight, and no less by 16.
 """
 
 from collections.abc import Sequence
@@ -26,8 +31,9 @@ class Device:
     Attributes
     ----------
     name: of the model, as the netlist's ``.model`` line calls it.
-    terminals: names of the unknowns x, in the order of the instance's nodes.
-    unknowns: their symbols.
+    terminals: names of the unknown voltages, in the order of the instance's nodes.
+    flows: names of the unknown currents.
+    unknowns: the symbols of both, voltages first.
     currents: f, one row an unknown, in ampere (or volt, in the row of a branch).
     charges: A q, one row an unknown.
     parameters: names and symbols.
@@ -37,6 +43,7 @@ class Device:
 
     name: str
     terminals: Sequence[str]
+    flows: Sequence[str]
     unknowns: Sequence[sp.Symbol]
     currents: Sequence[sp.Expr]
     charges: Sequence[sp.Expr]
@@ -51,7 +58,7 @@ class Device:
         ------
         NotCompiled: no compiler, or it fails.
         """
-        described = [self.name, *self.terminals, *self.parameters, *map(repr, self.defaults)]
+        described = [self.name, *self.terminals, *self.flows, *self.parameters, *map(repr, self.defaults)]
         described += map(sp.srepr, [*self.currents, *self.charges])
         return binary("\n".join([str(self.width), *described]), self.source, VERSION)
 
@@ -75,9 +82,7 @@ class Device:
         return filled(
             template("osdi_device.c"),
             {
-                "sizes": self._sizes(entries, len(code.constants)),
-                "tables": self._tables(entries, set(capacitances)),
-                "devices": [f"DEVICE({count})," for count in range(1, self.width + 1)],
+                "sizes": self._tables(entries, set(capacitances), len(code.constants)),
                 "osdi": template("osdi.h").splitlines(),
                 "functions": template("functions.h").splitlines(),
                 "constants": constants,
@@ -86,43 +91,24 @@ class Device:
             },
         )
 
-    def _sizes(self, entries: list[tuple[int, int]], constants: int) -> list[str]:
+    def _tables(self, entries: list[tuple[int, int]], reactive: set[tuple[int, int]], constants: int) -> list[str]:
+        """Sizes, names, and the pattern of one cell's matrix."""
+        names = [*self.terminals, *self.flows]
+        longest = max(len(name) for name in [self.name, *names])
         return [
             f'#define NAME "{self.name}"',
-            f"enum {{ WIDTH = {self.width}, NODES = {len(self.terminals)}, ENTRIES = {len(entries)} }};",
-            f"enum {{ PARAMETERS = {len(self.parameters)}, CONSTANTS = {constants} }};",
-            f"static const double DEFAULTS[] = {{{', '.join(f'{value!r}' for value in [*self.defaults, 1.0])}}};",
-            f"static const uint32_t ROW[] = {{{', '.join(str(row) for row, _ in entries)}}};",
-            f"static const uint32_t COLUMN[] = {{{', '.join(str(column) for _, column in entries)}}};",
+            f"enum {{ WIDTH = {self.width}, NODES = {len(names)}, TERMINALS = {len(self.terminals)} }};",
+            f"enum {{ ENTRIES = {len(entries)}, PARAMETERS = {len(self.parameters)}, CONSTANTS = {constants} }};",
+            f"enum {{ NAME_LENGTH = {longest + 8} }};",
+            _table("char *const", "NODE_NAMES", [f'"{name}"' for name in names]),
+            _table("bool", "CHARGED", [str(int(charge != 0)) for charge in self.charges]),
+            _table("uint32_t", "ROW", [str(row) for row, _ in entries]),
+            _table("uint32_t", "COLUMN", [str(column) for _, column in entries]),
+            _table("bool", "REACTIVE", [str(int(entry in reactive)) for entry in entries]),
+            _table("char *const", "PARAMETER_NAMES", [f'"{name}"' for name in [*self.parameters, "$mfactor"]]),
+            _table("double", "DEFAULTS", [repr(float(value)) for value in [*self.defaults, 1.0]]),
         ]
 
-    def _tables(self, entries: list[tuple[int, int]], reactive: set[tuple[int, int]]) -> list[str]:
-        """In which ngspice finds its way: nodes and entries of the matrix, cell by cell, and parameters."""
-        nodes, places, size = [], [], len(self.terminals)
-        for cell in range(self.width):
-            for row, terminal in enumerate(self.terminals):
-                charge = f"offsetof(Instance, charge[{row}][{cell}])" if self.charges[row] != 0 else "UNUSED"
-                nodes.append(
-                    f'    {{"{terminal}_{cell}", "V", "A", offsetof(Instance, current[{row}][{cell}]), {charge}, '
-                    "UNUSED, UNUSED, false},"
-                )
-            for k, (row, column) in enumerate(entries):
-                place = f"{{{cell * size + row}, {cell * size + column}}}"
-                if (row, column) in reactive:
-                    pointer = f"offsetof(Instance, reactive[{cell * len(entries) + k}])"
-                    places.append(f"    {{{place}, {pointer}, JACOBIAN_RESISTIVE | JACOBIAN_REACTIVE}},")
-                else:
-                    places.append(f"    {{{place}, UNUSED, JACOBIAN_RESISTIVE}},")
-        names = [*self.parameters, "$mfactor"]
-        return [
-            "static Node NODE_TABLE[] = {",
-            *nodes,
-            "};",
-            "static JacobianEntry ENTRY_TABLE[] = {",
-            *places,
-            "};",
-            *(f'static char *PARAMETER_{index}[] = {{"{name}"}};' for index, name in enumerate(names)),
-            "static Parameter PARAMETER_TABLE[] = {",
-            *(f'    {{PARAMETER_{index}, 0, "", "", PARAMETER_OF_INSTANCE, 0}},' for index in range(len(names))),
-            "};",
-        ]
+
+def _table(kind: str, name: str, values: list[str]) -> str:
+    return f"static const {kind} {name}[] = {{{', '.join(values)}}};"

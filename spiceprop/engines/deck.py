@@ -7,6 +7,7 @@ stay as long as with ngspice's own defaults: the adjoint needs a tight Newton, n
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from spiceprop.errors import UserError
@@ -123,9 +124,12 @@ def options_of(netlist: Netlist) -> tuple[dict[str, float | None], list[Note]]:
     return found, notes
 
 
-def deck(circuit: FlatCircuit, transient: Transient, saves: list[str]) -> list[str]:
-    """The lines that ngspice gets: nothing of the user's text but names and numbers."""
-    return ["* spiceprop", *print_circuit(circuit), *transient.lines(), *save_lines(saves), ".end"]
+def deck(circuit: FlatCircuit, transient: Transient, saves: list[str], more: Sequence[str] = ()) -> list[str]:
+    """The lines that ngspice gets: nothing of the user's text but names and numbers.
+
+    ``more`` are lines of compiled devices. Without ``saves`` ngspice keeps everything.
+    """
+    return ["* spiceprop", *print_circuit(circuit), *more, *transient.lines(), *save_lines(saves), ".end"]
 
 
 def refused(error: UserError, circuit: FlatCircuit, source: Source) -> UserError:

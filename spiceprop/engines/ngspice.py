@@ -84,7 +84,10 @@ class Simulator:
         self._loaded = False
         self._commands = 0
         self._command("set num_threads=1")
+        self._command("set no_mem_check")  # it would look up the free memory at each point
+        self._devices: set[str] = set()
         self._saves: tuple[str, ...] = ()
+        self._vectors: list[bytes] = []
         self._t_stop = 0.0
 
     @classmethod
@@ -112,8 +115,18 @@ class Simulator:
     def messages(self) -> list[str]:
         return self._library._stdout + self._library._stderr
 
-    def load(self, deck: list[str], saves: Iterable[str], t_stop: float) -> None:
+    def load(
+        self,
+        deck: list[str],
+        saves: Iterable[str],
+        t_stop: float,
+        vectors: Iterable[str] | None = None,
+        devices: Iterable[str] = (),
+    ) -> None:
         """Replace the circuit by the one in ``deck`` (see `engines.deck`).
+
+        ``vectors`` is what ngspice calls the quantities of ``saves``, where it differs. ``devices`` are the libraries
+        of compiled devices in the deck; they come from our own compiler and never from a netlist.
 
         Raises
         ------
@@ -122,18 +135,34 @@ class Simulator:
         if self._loaded:
             self._command("remcirc")
         self._library.clear_output()
+        for library in devices:
+            self._load_device(library)
         lines = [ffi.new("char[]", line.encode("latin-1")) for line in deck]
+        self._loaded = True
         self._c.ngSpice_Circ(ffi.new("char *[]", [*lines, ffi.NULL]))
         said = [line.strip() for line in self.messages]
         first = next((at for at, line in enumerate(said) if "error" in line.lower() or "failed" in line.lower()), None)
         if first is not None:  # what it complains of stands in the lines behind
             raise UserError("ngspice refused the circuit: " + " | ".join(filter(None, said[first : first + 4])))
-        self._loaded, self._saves, self._t_stop = True, tuple(saves), t_stop
+        self._saves, self._t_stop = tuple(saves), t_stop
+        self._vectors = [_vector_name(name) for name in (self._saves if vectors is None else vectors)]
 
-    def alter(self, names: Iterable[str], values: Iterable[float]) -> None:
-        """Set the main values of elements: ohms, farads, volts or amperes (DC), gains."""
-        for name, value in zip(names, values, strict=True):
-            self._command(f"alter {name} = {format_number(value)}")
+    def _load_device(self, library: str) -> None:
+        """Load a library once. No circuit may be there: ngspice would crash when it removes one from before."""
+        if library in self._devices:
+            return
+        self._command(f"osdi {library}")
+        if any("error" in line.lower() for line in self.messages):
+            raise UserError("ngspice cannot load a compiled neuron: " + " | ".join(self.messages[-3:]))
+        self._devices.add(library)
+
+    def alter(self, targets: Iterable[str], values: Iterable[float]) -> None:
+        """Set parameters of elements, named as in ``@r1[resistance]``, ``@i1[dc]``, ``@g1[gain]``.
+
+        The name of a resistor, a capacitor or a source alone means its main value, and takes ngspice 1.7 times as long.
+        """
+        for target, value in zip(targets, values, strict=True):
+            self._command(f"alter {target} = {format_number(value)}")
 
     def alter_initial(self, names: Iterable[str], values: Iterable[float]) -> None:
         """Set the ``ic=`` of capacitors, in volts; it takes effect in the next run."""
@@ -144,25 +173,37 @@ class Simulator:
         """One transient with the values as they are now."""
         self._library.clear_output()
         self._command("run")
-        times = self._vector("time")
-        reached = times[-1] if times.size else 0.0
-        vectors = [self._vector(name) for name in self._saves]
-        complete = all(vector.size == times.size for vector in vectors)
-        values = np.array(vectors) if complete else np.zeros((len(self._saves), 0))
+        times, values = self._read()
         self._command("destroy all")
-        finished = complete and reached >= self._t_stop * (1 - 1e-9) and bool(np.isfinite(values).all())
+        reached = times[-1] if values.size else 0.0
+        finished = reached >= self._t_stop * (1 - 1e-9) and bool(np.isfinite(values).all())
         if finished:
             return Trajectory(times, self._saves, values, Status.OK)
         message = " | ".join([f"stopped at {reached:g} s of {self._t_stop:g} s", *self.messages[-5:]])
         return Trajectory(times[: values.shape[1]], self._saves, values, Status.NOT_CONVERGED, message)
 
-    def _vector(self, name: str) -> np.ndarray:
-        """A copy of one saved vector; empty when ngspice has none of that name."""
-        if name.startswith("v("):
-            name = name[2:-1]
-        elif name.startswith("i("):
-            name = f"{name[2:-1]}#branch"
-        info = self._c.ngGet_Vec_Info(name.encode("latin-1"))
-        if info == ffi.NULL or info.v_length == 0 or info.v_realdata == ffi.NULL:
-            return np.zeros(0)
-        return np.frombuffer(ffi.buffer(info.v_realdata, info.v_length * 8)).copy()
+    def _read(self) -> tuple[np.ndarray, np.ndarray]:
+        """Times (points,) and values (names, points); no values where ngspice lacks one of the vectors."""
+        times = self._info(b"time")
+        points = times.v_length if times else 0
+        values = np.empty((1 + len(self._vectors), points))
+        for row, name in zip(values, [b"time", *self._vectors], strict=True):
+            info = self._info(name)
+            if info is None or info.v_length != points:
+                return values[0], np.zeros((len(self._vectors), 0))
+            ffi.memmove(row, info.v_realdata, 8 * points)
+        return values[0], values[1:]
+
+    def _info(self, name: bytes):
+        """ngspice's description of a real vector, None where there is none."""
+        info = self._c.ngGet_Vec_Info(name)
+        return info if info != ffi.NULL and info.v_length and info.v_realdata != ffi.NULL else None
+
+
+def _vector_name(name: str) -> bytes:
+    """What ngspice calls ``v(node)`` and ``i(element)``."""
+    if name.startswith("v("):
+        name = name[2:-1]
+    elif name.startswith("i("):
+        name = f"{name[2:-1]}#branch"
+    return name.encode("latin-1")

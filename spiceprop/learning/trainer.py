@@ -57,6 +57,7 @@ def tally(record: RunRecord, results: list[Result], what: Literal["training", "e
 
 def evaluate(
     pool: Pool,
+    network: Network,
     conductances: list[np.ndarray],
     version: int,
     images: np.ndarray,
@@ -67,7 +68,7 @@ def evaluate(
 ) -> Evaluation:
     """Decisions of the network over images (n, rows) in [0, 1]."""
     results = []
-    for result in pool.map(chunks(images, labels, conductances, version, gradient=False)):
+    for result in pool.map(chunks(network, images, labels, conductances, version, gradient=False)):
         results.append(result)
         progress(len(result.statuses), what)
     tally(record, results, "evaluation")
@@ -139,7 +140,7 @@ class Trainer:
         conductances = self.optimiser.conductances()
         results = []
         what = f"epoch {epoch + 1}/{self.experiment.training.epochs}, loss {self.recent_loss():.3f}"
-        for result in pool.map(chunks(images, labels, conductances, self.done, gradient=True)):
+        for result in pool.map(chunks(self.network, images, labels, conductances, self.done, gradient=True)):
             results.append(result)
             progress(len(result.statuses), what)
         losses = np.concatenate([result.losses for result in results])
@@ -176,6 +177,7 @@ class Trainer:
             return
         found = evaluate(
             pool,
+            self.network,
             self.optimiser.conductances(),
             self.done,
             self.data.validation_images,

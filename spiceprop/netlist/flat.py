@@ -4,7 +4,8 @@
 Names follow ngspice: node ``b1`` of instance ``xn`` is ``xn.b1``, element ``v1`` in it is ``v.xn.v1``.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from spiceprop.netlist.expression import Probe, walk
 from spiceprop.netlist.names import is_ground
@@ -82,3 +83,14 @@ def has_branch(flat: FlatElement) -> bool:
     if isinstance(element, BehaviouralSource):
         return element.quantity == "v"
     return element.name[0] in "vehl" and not isinstance(element, Device)
+
+
+def without_instances(circuit: FlatCircuit, instances: Iterable[str]) -> FlatCircuit:
+    """The circuit without what is inside these instances of the top level."""
+    names = set(instances)
+    return replace(
+        circuit,
+        elements=[flat for flat in circuit.elements if flat.prefix.partition(".")[0] not in names],
+        initial={node: value for node, value in circuit.initial.items() if node.partition(".")[0] not in names},
+        guesses={node: value for node, value in circuit.guesses.items() if node.partition(".")[0] not in names},
+    )

@@ -6,15 +6,18 @@ driven and columns held at 0 V. That is what lets the adjoint treat each layer a
 """
 
 import tempfile
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from spiceprop.circuit import Cell
+from spiceprop.compile.neurons import CompiledNeuron
 from spiceprop.engines import Trajectory, Transient, deck
 from spiceprop.engines.ladder import fallback_decks
 from spiceprop.netlist import Netlist, flatten, read_netlist
+from spiceprop.netlist.flat import without_instances
 from spiceprop.network.crossbar import Crossbar
 from spiceprop.network.text import (
     NeuronSource,
@@ -24,6 +27,7 @@ from spiceprop.network.text import (
     input_names,
     network_text,
     resistor_names,
+    transconductance_names,
 )
 from spiceprop.store.atomic import write_text
 
@@ -40,7 +44,7 @@ class Network:
     crossbars: one for each layer of neurons.
     transient: the analysis of one sample.
     v_read: row voltage of an input of 1, in volt.
-    reduced: the first crossbar is one current a neuron.
+    reduced: crossbars are the currents and transconductances that they amount to, exactly (see `text`).
     """
 
     wiring: Wiring
@@ -55,18 +59,21 @@ class Network:
     def layers(self) -> tuple[int, ...]:
         return self.wiring.layers
 
-    def with_conductances(self, conductances: list[np.ndarray]) -> "Network":
-        """The same network with other conductances, each (2, rows, columns)."""
+    def with_conductances(self, conductances: Sequence[np.ndarray | None]) -> "Network":
+        """The same network with other conductances, each (2, rows, columns); None leaves a crossbar as it is."""
         pairs = zip(self.crossbars, conductances, strict=True)
-        return replace(self, crossbars=tuple(replace(crossbar, g=g) for crossbar, g in pairs))
+        return replace(self, crossbars=tuple(bar if g is None else replace(bar, g=g) for bar, g in pairs))
 
     def inputs(self, samples: np.ndarray) -> np.ndarray:
         """What the input sources carry: row voltages, or the exact column currents of the first crossbar.
 
         samples (images, rows) in [0, 1]; result (images, rows) in volt, or (images, neurons) in ampere.
         """
-        rows = self.v_read * samples
-        return self.crossbars[0].currents(rows) if self.reduced else rows
+        return self.input_currents(samples) if self.reduced else self.v_read * samples
+
+    def input_currents(self, samples: np.ndarray) -> np.ndarray:
+        """Currents into the first layer's neurons, (images, neurons) in ampere."""
+        return self.crossbars[0].currents(self.v_read * samples)
 
     def files(self, sample: Sample) -> dict[str, str]:
         """All files of the network for one sample, by relative path."""
@@ -77,16 +84,19 @@ class Network:
             sample.name,
             self.transient.lines(),
             self.saves(),
-            {layer: self.crossbars[layer - 1].i_scale for layer in self.simulated_crossbars()},
+            {} if self.reduced else {layer: bar.i_scale for layer, bar in enumerate(self.crossbars, 1)},
+            {layer: self.transconductances(layer) for layer in range(2, len(self.layers))} if self.reduced else {},
         )
         found = {"netlist.cir": text, **self.source.copies()}
-        for layer in self.simulated_crossbars():
-            found[f"crossbar_{layer}.inc"] = crossbar_text(layer, self.crossbars[layer - 1].g)
+        if not self.reduced:
+            found |= {
+                f"crossbar_{layer}.inc": crossbar_text(layer, bar.g) for layer, bar in enumerate(self.crossbars, 1)
+            }
         return found
 
-    def simulated_crossbars(self) -> range:
-        """Layers whose crossbars stand as resistors in the simulated text."""
-        return range(1 + self.reduced, len(self.layers))
+    def transconductances(self, layer: int) -> np.ndarray:
+        """From the membranes of the layer before to the currents of this one, (rows, columns), in siemens."""
+        return self.wiring.row_gain * self.crossbars[layer - 1].weights
 
     def write(self, folder: Path, sample: Sample) -> None:
         for name, text in self.files(sample).items():
@@ -98,37 +108,66 @@ class Network:
             self.write(Path(folder), sample)
             return read_netlist(Path(folder) / "netlist.cir")
 
-    def program(self) -> "Program":
-        """What a simulator needs to run samples of this network."""
+    def program(self, compiled: CompiledNeuron | None = None) -> "Program":
+        """What a simulator needs to run samples of this network; its neurons are B sources unless ``compiled``."""
         blank = Sample(np.zeros(self.layers[0]), "none")
-        saves = tuple(self.saves())
-        crossbars = self.simulated_crossbars()
-        lines = deck(flatten(self.read(blank)), self.transient, list(saves))
+        circuit = flatten(self.read(blank))
+        more = []
+        if compiled:
+            circuit = without_instances(circuit, [f"xn{layer}_{neuron}" for layer, neuron in self.neurons()])
+            more = list(compiled.lines([self._nodes(compiled, *place) for place in self.neurons()]))
+        lines = deck(circuit, self.transient, [], more)
         return Program(
             deck=lines,
+            devices=(compiled.library,) if compiled else (),
             fallbacks=fallback_decks(lines, self.transient),
-            saves=saves,
+            saves=tuple(self.saves()),
+            vectors=tuple(self._vectors(compiled)),
             t_stop=self.transient.t_stop,
-            inputs=tuple(input_names(self.wiring, reduced=self.reduced)),
-            resistors=tuple(
-                name
-                for layer in crossbars
-                for name in resistor_names(layer, self.layers[layer - 1], self.layers[layer])
-            ),
+            inputs=tuple(f"@{name}[dc]" for name in input_names(self.wiring, reduced=self.reduced)),
+            synapses=tuple(self._synapses()),
         )
 
-    def resistances(self) -> np.ndarray:
-        """Ohms in the order of `Program.resistors`."""
-        planes = [1 / self.crossbars[layer - 1].g.ravel() for layer in self.simulated_crossbars()]
+    def _synapses(self) -> Iterator[str]:
+        sizes = list(zip(self.layers, self.layers[1:], strict=False))
+        for layer, (rows, columns) in enumerate(sizes, 1):
+            if not self.reduced:
+                yield from (f"@{name}[resistance]" for name in resistor_names(layer, rows, columns))
+            elif layer > 1:
+                yield from (f"@{name}[gain]" for name in transconductance_names(layer, rows, columns))
+
+    def synaptic_values(self) -> np.ndarray:
+        """Values in the order of `Program.synapses`: ohms of resistors, or siemens of what they amount to."""
+        if self.reduced:
+            planes = [self.transconductances(layer).ravel() for layer in range(2, len(self.layers))]
+        else:
+            planes = [1 / bar.g.ravel() for bar in self.crossbars]
         return np.concatenate([np.zeros(0), *planes])
 
     def saves(self) -> list[str]:
         """All unknowns of all cells, layer by layer, neuron by neuron."""
         return [
             instance_name(name, self.cell.circuit.ports[0], layer, neuron)
-            for layer in range(1, len(self.layers))
-            for neuron in range(1, self.layers[layer] + 1)
+            for layer, neuron in self.neurons()
             for name in self.cell.system.names
+        ]
+
+    def neurons(self) -> list[tuple[int, int]]:
+        """(layer, neuron) of all of them, in order, counted from 1."""
+        return [(layer, neuron) for layer in range(1, len(self.layers)) for neuron in range(1, self.layers[layer] + 1)]
+
+    def _nodes(self, compiled: CompiledNeuron, layer: int, neuron: int) -> list[str]:
+        names = [instance_name(name, self.cell.circuit.ports[0], layer, neuron) for name in compiled.voltages]
+        return [name[2:-1] for name in names]
+
+    def _vectors(self, compiled: CompiledNeuron | None) -> list[str]:
+        """What ngspice calls the quantities of `saves`."""
+        if compiled is None or not compiled.currents:
+            return self.saves()
+        names = [(instance, name) for instance in range(len(self.neurons())) for name in self.cell.system.names]
+        return [
+            compiled.vector(instance, name) if name in compiled.currents else saved
+            for (instance, name), saved in zip(names, self.saves(), strict=True)
         ]
 
     def states(self, trajectories: list[Trajectory], points: int) -> list[np.ndarray]:
@@ -155,17 +194,21 @@ class Network:
 
 @dataclass(frozen=True)
 class Program:
-    """A deck for a resident simulator, decks to try when it does not converge, and the names to alter in them.
+    """A deck for a resident simulator, decks to try when it does not converge, and what to alter in them.
 
-    Plain data, sent to worker processes.
+    Plain data, sent to worker processes. ``devices`` are the compiled libraries that the deck needs; ``vectors`` is
+    what ngspice calls the quantities of ``saves``. The deck has no ``.save``: ngspice compares each name in one with
+    those of all vectors, which at 1000 neurons takes as long as the simulation.
     """
 
     deck: list[str]
+    devices: tuple[str, ...]
     fallbacks: tuple[tuple[str, list[str]], ...]
     saves: tuple[str, ...]
+    vectors: tuple[str, ...]
     t_stop: float
     inputs: tuple[str, ...]
-    resistors: tuple[str, ...] = field(default=())
+    synapses: tuple[str, ...]
 
 
 def instance_name(name: str, membrane: str, layer: int, neuron: int) -> str:

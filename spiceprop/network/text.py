@@ -3,8 +3,9 @@
 
 Layer k has rows ``row<k>_<i>``, column lines ``cp<k>_<j>`` and ``cm<k>_<j>`` held at 0 V by the sources that
 sense their currents, and neurons ``xn<k>_<j>`` at nodes ``n<k>_<j>``. The resistors of crossbar k stand in
-``crossbar_<k>.inc``, one a line, row and column in the name. In a *reduced* text the first crossbar is one
-current source a neuron, ``iin1_<j>``.
+``crossbar_<k>.inc``, one a line, row and column in the name. In a *reduced* text there are no rows and columns: the
+first crossbar is one current source a neuron, ``iin1_<j>``, and the others are the transconductances between neurons
+that they amount to, ``gw<k>_<i>_<j>``. Both are exact, because rows are driven and columns held.
 
 The neuron's definition is taken over character by character from the designer's file; what that file includes is
 copied beside.
@@ -134,6 +135,11 @@ def resistor_names(layer: int, rows: int, columns: int) -> list[str]:
     return [f"r{sign}{layer}_{i}_{j}" for sign in "pm" for i in range(1, rows + 1) for j in range(1, columns + 1)]
 
 
+def transconductance_names(layer: int, rows: int, columns: int) -> list[str]:
+    """Names of a reduced crossbar's sources in the order of ``weights.ravel()``."""
+    return [f"gw{layer}_{i}_{j}" for i in range(1, rows + 1) for j in range(1, columns + 1)]
+
+
 def input_names(wiring: Wiring, *, reduced: bool) -> list[str]:
     """The sources that carry one sample: a current a neuron, or a voltage a row."""
     if reduced:
@@ -157,10 +163,12 @@ def network_text(
     analysis: list[str],
     saves: list[str],
     mirrors: dict[int, float],
+    transconductances: dict[int, np.ndarray],
 ) -> str:
     """``netlist.cir``: definitions, inputs, rows, columns, neurons and the analysis.
 
-    ``mirrors`` holds the mirror ratio of each layer whose crossbar stands in the text. ``inputs`` are row voltages
+    ``mirrors`` holds the mirror ratio of each layer whose crossbar stands in the text as resistors,
+    ``transconductances`` the values (rows, columns) of those that are reduced, in siemens. ``inputs`` are row voltages
     (rows,) in volt, or neuron currents (neurons,) in ampere where the first layer has no crossbar; ``sample`` is what
     they are called.
     """
@@ -180,23 +188,42 @@ def network_text(
     for layer in range(1, len(wiring.layers)):
         lines += [
             "",
-            *_layer_lines(wiring, source.subcircuit, layer, mirrors.get(layer)),
+            *_reference_lines(wiring, layer),
+            *(_crossbar_lines(wiring, layer, mirrors[layer]) if layer in mirrors else []),
+            *(_reduced_lines(layer, transconductances[layer]) if layer in transconductances else []),
+            *_neuron_lines(wiring, source.subcircuit, layer),
         ]
     lines += ["", *analysis, *save_lines(saves), f".print tran {saves[-1]}", ".end"]
     return "\n".join(lines) + "\n"
 
 
-def _layer_lines(wiring: Wiring, subcircuit: str, k: int, mirror: float | None) -> list[str]:
-    lines, neurons = [f"* layer {k}"], range(1, wiring.layers[k] + 1)
+def _reference_lines(wiring: Wiring, k: int) -> list[str]:
+    """What the membranes of the layer before are compared with."""
+    first = [f"* layer {k}"]
+    return first if k == 1 else [*first, f"vref{k} ref{k} 0 dc {format_number(wiring.row_reference)}"]
+
+
+def _crossbar_lines(wiring: Wiring, k: int, mirror: float) -> list[str]:
+    lines, neurons = [], range(1, wiring.layers[k] + 1)
     if k > 1:
-        lines.append(f"vref{k} ref{k} 0 dc {format_number(wiring.row_reference)}")
         gain = format_number(wiring.row_gain)
         lines += [f"erow{k}_{i} row{k}_{i} 0 n{k - 1}_{i} ref{k} {gain}" for i in range(1, wiring.layers[k - 1] + 1)]
-    if mirror is not None:
-        ratio = format_number(mirror)
-        lines.append(f".include crossbar_{k}.inc")
-        lines += [f"vc{sign}{k}_{j} c{sign}{k}_{j} 0 dc 0" for sign in "pm" for j in neurons]
-        lines += [f"fp{k}_{j} 0 n{k}_{j} vcp{k}_{j} {ratio}" for j in neurons]
-        lines += [f"fm{k}_{j} n{k}_{j} 0 vcm{k}_{j} {ratio}" for j in neurons]
+    ratio = format_number(mirror)
+    lines.append(f".include crossbar_{k}.inc")
+    lines += [f"vc{sign}{k}_{j} c{sign}{k}_{j} 0 dc 0" for sign in "pm" for j in neurons]
+    lines += [f"fp{k}_{j} 0 n{k}_{j} vcp{k}_{j} {ratio}" for j in neurons]
+    lines += [f"fm{k}_{j} n{k}_{j} 0 vcm{k}_{j} {ratio}" for j in neurons]
+    return lines
+
+
+def _reduced_lines(k: int, siemens: np.ndarray) -> list[str]:
+    return [
+        f"gw{k}_{i}_{j} 0 n{k}_{j} n{k - 1}_{i} ref{k} {value!r}"
+        for i, row in enumerate(siemens.tolist(), 1)
+        for j, value in enumerate(row, 1)
+    ]
+
+
+def _neuron_lines(wiring: Wiring, subcircuit: str, k: int) -> list[str]:
     supplies = "".join(f" supply_{port}" for port in wiring.supplies)
-    return lines + [f"xn{k}_{j} n{k}_{j}{supplies} {subcircuit}" for j in neurons]
+    return [f"xn{k}_{j} n{k}_{j}{supplies} {subcircuit}" for j in range(1, wiring.layers[k] + 1)]

@@ -15,7 +15,7 @@ import spiceprop
 from spiceprop.errors import UserError
 from spiceprop.store.hdf5 import whole_hdf5
 
-SCHEMA = 2
+SCHEMA = 3
 # what h5py and numpy make of a file in which bytes are wrong, or other things stand under our names
 FOREIGN = (AttributeError, KeyError, MemoryError, OverflowError, RuntimeError, TypeError, ValueError)
 
@@ -67,6 +67,7 @@ class RunRecord:
     netlist: dict[str, str]
     seed: int
     ngspice: str
+    neurons: str
     checkpoints: list[Checkpoint] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     norms: list[float] = field(default_factory=list)
@@ -88,6 +89,7 @@ def save_run(record: RunRecord, path: Path) -> None:
         file.attrs["schema"] = SCHEMA
         file.attrs["spiceprop"] = spiceprop.__version__
         file.attrs["ngspice"] = record.ngspice
+        file.attrs["neurons"] = record.neurons
         file.attrs["seed"] = record.seed
         file["experiment"] = record.experiment
         file["result"] = record.result
@@ -181,6 +183,7 @@ def _read(file: h5py.File) -> RunRecord:
         netlist=netlist,
         seed=int(file.attrs["seed"]),
         ngspice=str(file.attrs["ngspice"]),
+        neurons=str(file.attrs["neurons"]),
         checkpoints=[
             Checkpoint(int(number), [layer[index] for layer in layers]) for index, number in enumerate(updates)
         ],

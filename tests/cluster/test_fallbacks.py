@@ -30,7 +30,7 @@ def tasks(job) -> list[Task]:
     samples, labels = generator.random((2 * CHUNK, 4)), generator.integers(0, 2, 2 * CHUNK)
     # not what is written in the deck: these have to come back after each load
     conductances = [1.1 * bar.g for bar in job.network.crossbars]
-    return chunks(samples, labels, conductances, 1, gradient=True)
+    return chunks(job.network, samples, labels, conductances, 1, gradient=True)
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,7 @@ def calm(job, tasks) -> list:
 
 
 def stubborn(job: Job, tasks: list[Task], failures: dict[int, int]) -> StubbornJob:
-    network = job.network.with_conductances(tasks[0].conductances)
-    numbers = [number_of(values) for task in tasks for values in network.inputs(task.samples)]
+    numbers = [number_of(values) for task in tasks for values in task.inputs]
     by_number = {numbers[image]: count for image, count in failures.items()}
     return StubbornJob(job.network, job.program, job.readout, by_number)
 
@@ -82,7 +81,7 @@ def test_the_last_rung_leaves_no_trace_either(job, tasks, calm):
     assert first.fallbacks[3] == NAMES[-1]
     assert first.statuses == ["ok"] * CHUNK
     assert same_images(second, calm[1], slice(None))
-    values = job.network.with_conductances(tasks[0].conductances).inputs(tasks[0].samples)
+    values = tasks[0].inputs
     before, after = Worker(job), worker
     before.run(tasks[0])
     for image in (2, 4):

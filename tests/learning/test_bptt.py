@@ -148,7 +148,7 @@ def test_batch_gradient_is_the_derivative_of_the_mean_loss_in_ngspice():
     samples, labels = generator.random((9, 4)), generator.integers(0, 2, 9)
     conductances = [bar.g for bar in network.crossbars]
     with Pool(job, 2) as pool:
-        results = list(pool.map(chunks(samples, labels, conductances, 0, gradient=True)))
+        results = list(pool.map(chunks(network, samples, labels, conductances, 0, gradient=True)))
         assert [len(result.statuses) for result in results] == [8, 1], "the batch is cut into chunks"
         gradient = batch_gradient(network, samples, results)
         version = 0
@@ -159,7 +159,7 @@ def test_batch_gradient_is_the_derivative_of_the_mean_loss_in_ngspice():
                 version += 1
                 moved = [g.copy() for g in conductances]
                 moved[layer][place] = value
-                found = list(pool.map(chunks(samples, labels, moved, version, gradient=False)))
+                found = list(pool.map(chunks(network, samples, labels, moved, version, gradient=False)))
                 return float(np.concatenate([result.losses for result in found]).mean())
 
             reference = central_difference(mean_loss, conductances[layer][place], 2e-3)
@@ -178,8 +178,8 @@ def test_failed_samples_contribute_nothing_to_the_gradient():
     good = np.array([0, 1, 3, 4])
     conductances = [bar.g for bar in network.crossbars]
     with Pool(job, 1) as pool:
-        (mixed,) = pool.map(chunks(samples, labels, conductances, 0, gradient=True))
-        (clean,) = pool.map(chunks(samples[good], labels[good], conductances, 0, gradient=True))
+        (mixed,) = pool.map(chunks(network, samples, labels, conductances, 0, gradient=True))
+        (clean,) = pool.map(chunks(network, samples[good], labels[good], conductances, 0, gradient=True))
     assert mixed.statuses == ["ok", "ok", "not converged", "ok", "ok"]
     assert np.isnan(mixed.losses[2])
     assert mixed.messages[2] != ""

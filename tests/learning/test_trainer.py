@@ -15,7 +15,7 @@ SHORT = ["data.train=20", "data.validation=10", "data.test=4", "run.save_samples
 
 def trained(*settings: str) -> RunRecord:
     setting = prepare(tiny(*SHORT, *settings))
-    record = RunRecord(experiment="{}", netlist={}, seed=0, ngspice="")
+    record = RunRecord(experiment="{}", netlist={}, seed=0, ngspice="", neurons="")
     trainer = Trainer(setting.experiment, setting.network, setting.data, record)
     with setting.pool() as pool:
         trainer.train(pool, Counted(), lambda: None)

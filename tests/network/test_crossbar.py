@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 from small_networks import run_samples, small_network
 
-from spiceprop.cluster.worker import Job, Task, Worker
+from spiceprop.cluster.pool import chunks
+from spiceprop.cluster.worker import Job, Worker
 from spiceprop.engines.ngspice import Simulator
 from spiceprop.learning import batch_gradient
 from spiceprop.netlist import print_circuit, read_text
@@ -66,8 +67,8 @@ def test_explicit_inputs_are_row_voltages_and_reduced_inputs_neuron_currents(sam
     np.testing.assert_allclose(explicit.inputs(samples), 0.2 * samples)
     weights = reduced.crossbars[0].weights
     np.testing.assert_allclose(reduced.inputs(samples), 0.2 * samples @ weights)
-    assert len(explicit.program().resistors) == 36
-    assert len(reduced.program().resistors) == 12
+    assert len(explicit.program().synapses) == 36
+    assert len(reduced.program().synapses) == 6
 
 
 def test_training_with_every_resistor_in_ngspice_takes_the_same_step(samples):
@@ -76,7 +77,7 @@ def test_training_with_every_resistor_in_ngspice_takes_the_same_step(samples):
     for reduced in (True, False):
         network = small_network("mif", reduced=reduced, tight=False)
         worker = Worker(Job(network, network.program(), Readout("mean", 300.0)))
-        result = worker.run(Task(samples, labels, [bar.g for bar in network.crossbars], 0, gradient=True))
+        result = worker.run(*chunks(network, samples, labels, [bar.g for bar in network.crossbars], 0, gradient=True))
         steps.append(batch_gradient(network, samples, [result]))
     for one, other in zip(*steps, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9 * np.abs(one).max())

@@ -52,7 +52,7 @@ def adjoint_gradient(network: Network, samples: np.ndarray, readout: str, scale:
 
 
 def network_resistors(network: Network) -> list[str]:
-    return list(replace(network, reduced=False).program().resistors)
+    return list(replace(network, reduced=False).program().synapses)
 
 
 def losses(network: Network, trajectories, samples, readout, scale) -> float:
@@ -73,8 +73,8 @@ def reference_gradient(network: Network, samples: np.ndarray, readout: str, scal
             trajectories.append(simulator.run())
         return trajectories
 
-    simulator.load(program.deck, program.saves, program.t_stop)
-    for name, resistance in zip(program.resistors, network.resistances(), strict=True):
+    simulator.load(program.deck, program.saves, program.t_stop, program.vectors, program.devices)
+    for name, resistance in zip(program.synapses, network.synaptic_values(), strict=True):
 
         def by_conductance(g: float, name: str = name) -> float:
             simulator.alter([name], [1 / g])

@@ -11,7 +11,8 @@ import numpy as np
 from small_networks import NETLISTS, run_samples, small_network
 
 from spiceprop.adjoint.finite_difference import central_difference
-from spiceprop.cluster.worker import Job, Task, Worker, evaluate
+from spiceprop.cluster.pool import chunks
+from spiceprop.cluster.worker import Job, Worker, evaluate
 from spiceprop.engines import Trajectory
 from spiceprop.experiment import load_experiment
 from spiceprop.learning import ConductanceOptimiser, batch_gradient
@@ -50,7 +51,7 @@ def trained(network: Network, samples: np.ndarray, updates: int) -> list[np.ndar
     worker = Worker(Job(network, network.program(), READOUT))
     for update in range(updates):
         conductances = optimiser.conductances()
-        result = worker.run(Task(samples, LABELS, conductances, update, gradient=True))
+        result = worker.run(*chunks(network, samples, LABELS, conductances, update, gradient=True))
         assert set(result.statuses) == {"ok"}
         optimiser.step(batch_gradient(network.with_conductances(conductances), samples, [result]))
     return optimiser.conductances()
@@ -92,7 +93,7 @@ def test_another_form_of_one_expression_changes_waveform_gradient_and_training(t
 def test_other_waveforms_give_another_update(samples):
     network = small_network("mif", reduced=True, tight=False)
     job = Job(network, network.program(), READOUT)
-    task = Task(samples, LABELS, [bar.g for bar in network.crossbars], 0, gradient=True)
+    (task,) = chunks(network, samples, LABELS, [bar.g for bar in network.crossbars], 0, gradient=True)
     trajectories = run_samples(network, samples)
     replaced = [replace(trajectory, values=0.9 * trajectory.values) for trajectory in trajectories]
     updates = []

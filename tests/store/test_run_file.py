@@ -17,6 +17,7 @@ def record() -> RunRecord:
         netlist={"netlist.cir": "* \xb5\r\n", "designer/cells/mif.cir": "* text\n"},
         seed=4,
         ngspice="45",
+        neurons="compiled",
         checkpoints=[Checkpoint(n, [generator.random((2, 4, 3)), generator.random((2, 3, 2))]) for n in (0, 5, 7)],
         losses=[1 / 3, float("nan"), 0.1],
         norms=[0.1, 0.2, 1e-300],

@@ -3,7 +3,9 @@
  * Up to WIDTH instances of a subcircuit as one OSDI device for ngspice: at each Newton iteration their currents f,
  * charges q and the slopes of both. What ngspice integrates is the charge of each node; it controls the step on it, as
  * on a capacitor's. A device of fewer cells computes the same vectors and uses a part of them, so a cell's bits do not
- * depend on its neighbours. Its nodes are those of the first cell, then those of the second, and so on. */
+ * depend on its neighbours. Its terminals are those of the first cell, then those of the second, and so on; behind them
+ * stand the branch currents in the same order, which are nodes inside the device. */
+#include <stdio.h>
 
 @osdi@
 
@@ -12,6 +14,13 @@
 @functions@
 
 @sizes@
+enum { FLOWS = NODES - TERMINALS };
+
+/* The place of a cell's unknown among the nodes of a device of so many cells. */
+static inline uint32_t place(int cells, int cell, int unknown)
+{
+    return unknown < TERMINALS ? cell * TERMINALS + unknown : cells * TERMINALS + cell * FLOWS + unknown - TERMINALS;
+}
 
 typedef struct {
     double *resistive[WIDTH * ENTRIES]; /* where ngspice keeps the matrix's entries */
@@ -46,7 +55,7 @@ static uint32_t eval(void *handle, void *instance, const void *model, const Simu
     (void)handle; (void)model; (void)p; (void)w;
     for (int c = 0; c < it->cells; c++)
         for (int i = 0; i < NODES; i++)
-            x[i][c] = info->prev_solve[it->node[c * NODES + i]];
+            x[i][c] = info->prev_solve[it->node[place(it->cells, c, i)]];
     _Pragma("omp simd")
     for (int c = 0; c < WIDTH; c++) {
         @equations@
@@ -77,7 +86,7 @@ static void setup_instance(void *handle, void *instance, void *model, double tem
     Instance *const it = instance;
     (void)handle; (void)model; (void)temperature; (void)parameters;
     *result = (InitInfo){0};
-    it->cells = (int)(terminals / NODES);
+    it->cells = (int)(terminals / TERMINALS);
     for (int i = 0; i <= PARAMETERS; i++)
         if (!it->given[i])
             it->parameter[i] = DEFAULTS[i];
@@ -89,9 +98,11 @@ static void load_rhs(void *instance, void *model, double *rhs, double *solution,
     Instance *const it = instance;
     (void)model;
     for (int c = 0; c < it->cells; c++) {
-        const uint32_t *const node = it->node + c * NODES;
-        for (int i = 0; i < NODES; i++)
+        uint32_t node[NODES];
+        for (int i = 0; i < NODES; i++) {
+            node[i] = it->node[place(it->cells, c, i)];
             rhs[node[i]] -= it->current[i][c];
+        }
         for (int k = 0; k < ENTRIES; k++)
             rhs[node[ROW[k]]] += (it->conductance[k][c] + alpha * it->capacitance[k][c]) * solution[node[COLUMN[k]]];
     }
@@ -129,47 +140,85 @@ static void load_no_noise(void *instance, void *model, double frequency, double 
     (void)instance; (void)model; (void)frequency; (void)density;
 }
 
-@tables@
-
 #define VISIBLE __attribute__((visibility("default")))
 VISIBLE const uint32_t OSDI_VERSION_MAJOR = 0;
 VISIBLE const uint32_t OSDI_VERSION_MINOR = 3;
 VISIBLE const uint32_t OSDI_NUM_DESCRIPTORS = WIDTH;
+VISIBLE Descriptor OSDI_DESCRIPTORS[WIDTH];
 
-#define DEVICE(count)                                                                                                  \
-    {                                                                                                                  \
-        .name = NAME "_x" #count,                                                                                      \
-        .num_nodes = count * NODES,                                                                                    \
-        .num_terminals = count * NODES,                                                                                \
-        .nodes = NODE_TABLE,                                                                                           \
-        .num_jacobian_entries = count * ENTRIES,                                                                       \
-        .jacobian_entries = ENTRY_TABLE,                                                                               \
-        .collapsed_offset = offsetof(Instance, collapsed),                                                             \
-        .num_params = PARAMETERS + 1,                                                                                  \
-        .num_instance_params = PARAMETERS + 1,                                                                         \
-        .params = PARAMETER_TABLE,                                                                                     \
-        .node_mapping_offset = offsetof(Instance, node),                                                               \
-        .jacobian_ptr_resist_offset = offsetof(Instance, resistive),                                                   \
-        .state_idx_off = offsetof(Instance, state),                                                                    \
-        .bound_step_offset = UNUSED,                                                                                   \
-        .instance_size = sizeof(Instance),                                                                             \
-        .model_size = sizeof(Model),                                                                                   \
-        .access = access_value,                                                                                        \
-        .setup_model = setup_model,                                                                                    \
-        .setup_instance = setup_instance,                                                                              \
-        .eval = eval,                                                                                                  \
-        .load_noise = load_no_noise,                                                                                   \
-        .load_residual_resist = load_nothing,                                                                          \
-        .load_residual_react = load_nothing,                                                                           \
-        .load_limit_rhs_resist = load_nothing,                                                                         \
-        .load_limit_rhs_react = load_nothing,                                                                          \
-        .load_spice_rhs_dc = load_rhs_dc,                                                                              \
-        .load_spice_rhs_tran = load_rhs,                                                                               \
-        .load_jacobian_resist = load_jacobian_resist,                                                                  \
-        .load_jacobian_react = load_jacobian_react,                                                                    \
-        .load_jacobian_tran = load_jacobian_tran,                                                                      \
+static char device_names[WIDTH][NAME_LENGTH], node_names[WIDTH * NODES][NAME_LENGTH];
+static Node nodes[WIDTH][WIDTH * NODES];
+static JacobianEntry entries[WIDTH][WIDTH * ENTRIES];
+static char *parameter_names[PARAMETERS + 1][1];
+static Parameter parameters[PARAMETERS + 1];
+
+static void describe_cell(int cells, int c)
+{
+    for (int i = 0; i < NODES; i++) {
+        const bool is_flow = i >= TERMINALS;
+        nodes[cells - 1][place(cells, c, i)] = (Node){
+            .name = node_names[c * NODES + i],
+            .units = is_flow ? "A" : "V",
+            .residual_units = is_flow ? "V" : "A",
+            .resist_residual_off = offsetof(Instance, current) + sizeof(double) * (i * WIDTH + c),
+            .react_residual_off = CHARGED[i] ? offsetof(Instance, charge) + sizeof(double) * (i * WIDTH + c) : UNUSED,
+            .resist_limit_rhs_off = UNUSED,
+            .react_limit_rhs_off = UNUSED,
+            .is_flow = is_flow,
+        };
     }
+    for (int k = 0; k < ENTRIES; k++)
+        entries[cells - 1][c * ENTRIES + k] = (JacobianEntry){
+            .nodes = {place(cells, c, ROW[k]), place(cells, c, COLUMN[k])},
+            .react_ptr_off = REACTIVE[k] ? offsetof(Instance, reactive) + sizeof(double *) * (c * ENTRIES + k) : UNUSED,
+            .flags = JACOBIAN_RESISTIVE | (REACTIVE[k] ? JACOBIAN_REACTIVE : 0),
+        };
+}
 
-VISIBLE const Descriptor OSDI_DESCRIPTORS[WIDTH] = {
-    @devices@
-};
+__attribute__((constructor)) static void describe(void)
+{
+    for (int i = 0; i <= PARAMETERS; i++) {
+        parameter_names[i][0] = (char *)PARAMETER_NAMES[i];
+        parameters[i] = (Parameter){parameter_names[i], 0, "", "", PARAMETER_OF_INSTANCE, 0};
+    }
+    for (int c = 0; c < WIDTH; c++)
+        for (int i = 0; i < NODES; i++)
+            snprintf(node_names[c * NODES + i], NAME_LENGTH, "%s_%d", NODE_NAMES[i], c + 1);
+    for (int cells = 1; cells <= WIDTH; cells++) {
+        snprintf(device_names[cells - 1], NAME_LENGTH, "%s_x%d", NAME, cells);
+        for (int c = 0; c < cells; c++)
+            describe_cell(cells, c);
+        OSDI_DESCRIPTORS[cells - 1] = (Descriptor){
+            .name = device_names[cells - 1],
+            .num_nodes = cells * NODES,
+            .num_terminals = cells * TERMINALS,
+            .nodes = nodes[cells - 1],
+            .num_jacobian_entries = cells * ENTRIES,
+            .jacobian_entries = entries[cells - 1],
+            .collapsed_offset = offsetof(Instance, collapsed),
+            .num_params = PARAMETERS + 1,
+            .num_instance_params = PARAMETERS + 1,
+            .params = parameters,
+            .node_mapping_offset = offsetof(Instance, node),
+            .jacobian_ptr_resist_offset = offsetof(Instance, resistive),
+            .state_idx_off = offsetof(Instance, state),
+            .bound_step_offset = UNUSED,
+            .instance_size = sizeof(Instance),
+            .model_size = sizeof(Model),
+            .access = access_value,
+            .setup_model = setup_model,
+            .setup_instance = setup_instance,
+            .eval = eval,
+            .load_noise = load_no_noise,
+            .load_residual_resist = load_nothing,
+            .load_residual_react = load_nothing,
+            .load_limit_rhs_resist = load_nothing,
+            .load_limit_rhs_react = load_nothing,
+            .load_spice_rhs_dc = load_rhs_dc,
+            .load_spice_rhs_tran = load_rhs,
+            .load_jacobian_resist = load_jacobian_resist,
+            .load_jacobian_react = load_jacobian_react,
+            .load_jacobian_tran = load_jacobian_tran,
+        };
+    }
+}
