@@ -35,7 +35,14 @@ lint: $(READY) ## check style and formatting
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 
-bench: $(READY) ## run every benchmarks/bench_*.py; each leaves a CSV
+# The stamp of what only the benchmarks' opponents need.
+OPPONENTS := .venv/.opponents
+
+$(OPPONENTS): $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@touch $@
+
+bench: $(OPPONENTS) ## run every benchmarks/bench_*.py; each leaves a CSV
 	@set -e; for bench in $(sort $(wildcard benchmarks/bench_*.py)); do \
 		echo "$$bench"; $(BIN)/python "$$bench" $(ARGS); \
 	done

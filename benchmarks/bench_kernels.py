@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A layer of neurons forward and backward: time and memory of each method, at training size and at larger ones.
+
+The task and its two discretisations are in `baselines/task.py`. Methods take turns, and the best call counts, because
+a machine is rarely ours alone. `gradient_deviation` is from the kernel by hand in float64; under euler that one
+differentiates implicitly, and autograd goes through four iterations that have not all converged.
+"""
+
+import statistics
+from contextlib import ExitStack
+
+from common import leave_csv
+from measured import CORES, Measured
+
+# Our own kernels are methods like the others: a module with the `prepare` of baselines/task.py, and a line here.
+METHODS = {
+    "torch eager": "baselines.torch_eager",
+    "torch.compile": "baselines.torch_compiled",
+    "diffrax": "baselines.diffrax_solver",
+    "C by hand": "baselines.hand_kernel",
+}
+REFERENCE = "C by hand"
+SIZES = (  # scheme, images, neurons, steps
+    ("linear", 128, 100, 100),
+    ("euler", 128, 100, 100),
+    ("linear", 32, 100, 100),
+    ("linear", 512, 100, 100),
+    ("linear", 128, 100, 400),
+)
+ROUNDS = 8
+TURN = 400.0  # milliseconds
+
+
+def measure(scheme: str, images: int, neurons: int, steps: int) -> list[dict]:
+    with ExitStack() as stack:
+        methods = {
+            name: stack.enter_context(Measured(module, scheme, images, neurons, steps))
+            for name, module in METHODS.items()
+        }
+        times = {name: [] for name in methods}
+        for _ in range(ROUNDS):
+            for name, method in methods.items():
+                times[name] += method.milliseconds(TURN)
+        return [
+            {
+                "method": name,
+                "scheme": scheme,
+                "images": images,
+                "neurons": neurons,
+                "steps": steps,
+                "cores": CORES,
+                "best_ms": f"{min(times[name]):.2f}",
+                "median_ms": f"{statistics.median(times[name]):.2f}",
+                "over_hand": f"{min(times[name]) / min(times[REFERENCE]):.1f}",
+                "memory_MB": f"{method.megabytes():.1f}",
+                "first_call_s": f"{method.first_seconds:.1f}",
+                "gradient_deviation": f"{method.deviation():.1e}",
+            }
+            for name, method in methods.items()
+        ]
+
+
+def main() -> None:
+    leave_csv(__file__, [row for size in SIZES for row in measure(*size)])
+
+
+if __name__ == "__main__":
+    main()
