@@ -25,6 +25,7 @@ import numpy as np
 import sympy as sp
 
 from spiceprop.circuit import Cell
+from spiceprop.circuit.functions import numeric_value
 from spiceprop.circuit.mna import INPUT
 from spiceprop.compile.program import Matrix, Program, pivot_order, program, slopes, solved, with_logistics
 
@@ -81,17 +82,26 @@ class CellSteps:
     def pivots(self) -> list[tuple[int, int]]:
         """Chosen at a point near the start, where no entry is 0 by chance."""
         shift = np.random.default_rng(0).normal(0.0, 0.05, self.cell.size)
-        x, u = self.cell.initial_unknowns + shift, np.zeros(())
+        values = dict(zip(self.parameters, self.cell.parameters, strict=True))
+        values |= dict(zip(self.unknowns, self.cell.initial_unknowns + shift, strict=True))
+        values |= {INPUT: 0.0, RATE: USUAL_RATE}
         sample = np.zeros((self.cell.size, self.cell.size))
-        for place, value in self.cell.jacobian(x, u).items():
-            sample[place] += value
-        for (charge, column), value in self.cell.charge_jacobian(x).items():
-            sample[:, column] += USUAL_RATE * self.cell.incidence[:, charge] * value
+        for place, entry in self.jacobian.items():
+            sample[place] = numeric_value(entry, values)
         return pivot_order(sample)
 
     def states(self) -> Step:
         """f and q at a point."""
         return self._step([*self.unknowns, INPUT], [*self.residual, *self.charges])
+
+    def charge_values(self) -> Step:
+        """q at a point."""
+        return self._step(self.unknowns, self.charges)
+
+    def flows(self) -> Step:
+        """q at a point, and its currents i = -pinv(A) f."""
+        currents = -(self.incidence.pinv() * sp.Matrix(self.residual))
+        return self._step([*self.unknowns, INPUT], [*self.charges, *currents])
 
     def start(self) -> Step:
         """x and q at t = 0."""
@@ -108,9 +118,10 @@ class CellSteps:
         return self._step([*self.unknowns, INPUT, RATE, *history], update, before)
 
     def linear(self) -> Step:
-        """d of a linearly implicit step."""
+        """x_n of a linearly implicit step."""
         before, update = solved(self.jacobian, [-row for row in self.residual], self.pivots)
-        return self._step([*self.unknowns, INPUT, RATE], update, before)
+        moved = [value + d for value, d in zip(self.unknowns, update, strict=True)]
+        return self._step([*self.unknowns, INPUT, RATE], moved, before)
 
     def multipliers(self) -> Step:
         """lambda from dL/dx and what Q' is to be multiplied with."""
@@ -145,6 +156,43 @@ class CellSteps:
         total = sp.Add(*(factor * rows[row] for row, factor in enumerate(self.lambdas)))
         wanted = [*self.unknowns, *(self.parameters if by_parameter else [])]
         return self._step([*self.unknowns, INPUT, RATE, *update, *self.lambdas], self._slopes(total, wanted))
+
+    def sweep(self, *, by_parameter: bool) -> Step:
+        """mu_n and dL/du_n, and dL/dp of the point where asked for, from dL/dx_n, mu_(n+1) and s_n."""
+        slope, later, carried = (
+            _named(name, count)
+            for name, count in (("slope", len(self.unknowns)), ("mu", len(self.charges)), ("s", len(self.charges)))
+        )
+        right = [-part for part in slope]
+        for (charge, column), value in self.capacitances.items():
+            right[column] += value * (later[charge] + carried[charge] * RATE)
+        before, found = self._transposed(right)
+        leaving = list(self.incidence.T * sp.Matrix(found))
+        mu = [(part - s) * RATE for part, s in zip(leaving, carried, strict=True)]
+        changes = [sp.Symbol(f"change{index}", real=True) for index in range(len(mu))]
+        before += [(change, new - old) for change, new, old in zip(changes, mu, later, strict=True)]
+        total = sp.Add(*map(sp.Mul, found, self.residual), *map(sp.Mul, changes, self.charges))
+        wanted = self._slopes(total, self.parameters if by_parameter else [])
+        return self._step(
+            [*self.unknowns, INPUT, RATE, *slope, *later, *carried], [*mu, self._by_input(found), *wanted], before
+        )
+
+    def linear_sweep(self, *, by_parameter: bool) -> Step:
+        """dL/dx_(n-1) and dL/du_n, and dL/dp of the step where asked for, from dL/dx_n of a linearly implicit step."""
+        slope, update = _named("slope", len(self.unknowns)), _named("update", len(self.unknowns))
+        before, found = self._transposed([-part for part in slope])
+        rows = dict(enumerate(self.residual))
+        for (row, column), entry in self.jacobian.items():
+            rows[row] += entry * update[column]
+        total = sp.Add(*(factor * rows[row] for row, factor in enumerate(found)))
+        earlier = [part + change for part, change in zip(slope, self._slopes(total, self.unknowns), strict=True)]
+        wanted = self._slopes(total, self.parameters if by_parameter else [])
+        return self._step(
+            [*self.unknowns, INPUT, RATE, *update, *slope], [*earlier, self._by_input(found), *wanted], before
+        )
+
+    def _by_input(self, multipliers: list[sp.Expr]) -> sp.Expr:
+        return sp.Add(*(factor * sp.diff(row, INPUT) for factor, row in zip(multipliers, self.residual, strict=True)))
 
     def start_by_parameter(self) -> Step:
         """dL/dp by x and q at t = 0, from dL/dx and dL/dq there."""

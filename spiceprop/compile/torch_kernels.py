@@ -60,7 +60,7 @@ class TorchKernels:
             for n in range(1, len(h)):
                 inputs, rate = (u if u.ndim == 2 else u[n]), 1 / (float(h[n]) * float(theta[n]))
                 if linear:
-                    x = [value + d for value, d in zip(x, linear(*x, inputs, rate), strict=True)]
+                    x = linear(*x, inputs, rate)
                 else:
                     ratio = (1 - float(theta[n])) / float(theta[n])
                     history = [rate * q + ratio * i for q, i in zip(charges, before, strict=True)]
