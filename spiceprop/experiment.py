@@ -66,9 +66,10 @@ class NetworkSection(Section):
 class Simulation(Section):
     """The analysis of one image; times in seconds. Given options replace single ones of the defaults."""
 
-    engine: Literal["ngspice"] = "ngspice"
+    engine: Literal["ngspice", "native"] = "ngspice"
     t_stop: PositiveFloat
     t_max: PositiveFloat | None = None
+    scheme: Literal["trapezoid", "euler", "linear"] = "trapezoid"
     compiled: bool = True
     options: dict[str, float] = {}
 
@@ -81,6 +82,10 @@ class Simulation(Section):
             raise ValueError(f"option '{unknown[0]}' is not supported in training; allowed are {' '.join(allowed)}")
         if self.options.get("maxord", 2) not in (1, 2):
             raise ValueError("maxord is 1 (backward Euler) or 2 (trapezoid)")
+        if self.options and self.engine == "native":
+            raise ValueError("options are ngspice's: the native engine has scheme and t_max")
+        if self.scheme != "trapezoid" and self.engine == "ngspice":
+            raise ValueError("scheme is the native engine's: ngspice has options = {maxord = 1}")
         return self
 
     def all_options(self) -> dict[str, float | None]:
@@ -88,7 +93,10 @@ class Simulation(Section):
 
 
 class Training(Section):
-    """``rate`` is per unit of conductance range; ``one-cycle`` rises to it and falls to nearly 0."""
+    """``rate`` is per unit of conductance range; ``one-cycle`` rises to it and falls to nearly 0.
+
+    ``start`` is the folder of a run whose last conductances this one starts from.
+    """
 
     rule: Literal["bptt"] = "bptt"
     epochs: PositiveInt
@@ -98,6 +106,7 @@ class Training(Section):
     rate: PositiveFloat
     clip: PositiveFloat = 1.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    start: str | None = None
     seed: Annotated[int, Field(ge=0)] = 0
 
 
