@@ -122,16 +122,12 @@ class Run(Section):
     checkpoints: Annotated[int, Field(ge=1, le=49)] = 20
 
 
-class Experiment(Section):
-    """One experiment; ``folder`` is where relative paths start."""
+class Circuit(Section):
+    """What a network is and how it is simulated; ``folder`` is where relative paths start."""
 
-    name: str
     folder: Path
-    data: Data
     network: NetworkSection
     simulation: Simulation
-    training: Training
-    run: Run = Run()
 
     @property
     def neuron_file(self) -> Path:
@@ -140,6 +136,28 @@ class Experiment(Section):
     @property
     def neuron_subcircuit(self) -> str:
         return self.network.neuron.rsplit(":", 1)[1].lower()
+
+
+class Experiment(Circuit):
+    """One experiment."""
+
+    name: str
+    data: Data
+    training: Training
+    run: Run = Run()
+
+
+def circuit_of(network: dict, simulation: dict, folder: Path) -> Circuit:
+    """The sections [network] and [simulation] from their keys.
+
+    Raises
+    ------
+    UserError: as `load_experiment`.
+    """
+    try:
+        return Circuit(folder=folder, network=network, simulation=simulation)
+    except ValidationError as error:
+        raise UserError(_explain(_worst(error))) from error
 
 
 def load_experiment(path: Path | str, settings: list[str] | None = None) -> Experiment:
@@ -164,12 +182,16 @@ def load_experiment(path: Path | str, settings: list[str] | None = None) -> Expe
     try:
         return Experiment(name=path.stem, folder=path.resolve().parent, **found)
     except ValidationError as error:
-        # a misspelt key is missing under its right name too, and that is not what to report
-        worst = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+        worst = _worst(error)
         place = [part for part in worst["loc"] if isinstance(part, str)]
         if worst["type"] != "value_error" and any(all(map(eq, words, place)) for words in given):
             raise UserError(f"--set: {_explain(worst)}") from error
         raise UserError(_explain(worst), file=str(path), line=_line_of(text, place)) from error
+
+
+def _worst(error: ValidationError) -> ErrorDetails:
+    """A misspelt key is missing under its right name too, and that is not what to report."""
+    return min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
 
 
 def _apply(found: dict, setting: str) -> list[str]:

@@ -93,7 +93,7 @@ class Setting:
 def prepare(experiment: Experiment) -> Setting:
     """Read the neuron and the data, and check that they fit each other."""
     data, layers = experiment.data, experiment.network.layers
-    network = build_network(experiment)
+    network = build_network(experiment, experiment.training.seed)
     found = load_data(data.set, data.train, data.validation, data.test, data.seed)
     pixels, classes = found.test_images.shape[1], found.classes
     if (layers[0], layers[-1]) != (pixels, classes):
