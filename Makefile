@@ -18,7 +18,7 @@ help: ## print this table
 
 setup: $(READY) ## install ngspice, the virtual environment .venv and the pinned packages
 
-$(READY): pyproject.toml constraints.txt scripts/setup.sh
+$(READY): pyproject.toml constraints.txt scripts/setup.sh scripts/newer_ngspice.sh
 	@PYTHON='$(PYTHON)' bash scripts/setup.sh
 	@touch $@
 
@@ -47,6 +47,6 @@ bench: $(OPPONENTS) ## run every benchmarks/bench_*.py; each leaves a CSV
 		echo "$$bench"; $(BIN)/python "$$bench" $(ARGS); \
 	done
 
-clean: ## remove caches and build output; .venv, runs and data stay
+clean: ## remove caches and build output; .venv, .ngspice, runs and data stay
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -2,6 +2,7 @@
 """Networks to measure and a CSV to leave. Figures are ratios within one run; machines are noisy."""
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from spiceprop.network import Network
 from spiceprop.network.build import build_network
 
 ROOT = Path(__file__).parents[1]
+CORES = len(os.sched_getaffinity(0))
 
 
 def experiment_network(name: str, **settings) -> tuple[Network, np.ndarray, np.ndarray]:

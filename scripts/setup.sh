@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Set up spiceprop on a bare Debian 12+ or Ubuntu 24.04+: ngspice and its library, a virtual environment
-# in .venv, and the packages of constraints.txt. `make setup` calls it; to call it twice does no harm.
+# in .venv, and the packages of constraints.txt; where they can be had, also a C compiler and, on Debian 12, a newer
+# ngspice (newer_ngspice.sh). `make setup` calls it; to call it twice does no harm.
 #
 # System packages are installed when this runs as root. Otherwise those missing are named in one command
 # to run first: asking for a password in the middle of a build helps nobody.
@@ -28,6 +29,13 @@ venv_works() { is_recent .venv/bin/python && .venv/bin/python -c 'import pip' 2>
 # would stop ldconfig by a broken pipe, which pipefail takes for "not found".
 has_libngspice() { PATH="$PATH:/usr/sbin:/sbin" ldconfig -p | grep 'libngspice\.so' >/dev/null; }
 
+# Debian's gcc only recommends libc6-dev, without which no program can be linked.
+has_c_compiler() (
+    scratch=$(mktemp -d)
+    trap 'rm -r "$scratch"' EXIT
+    echo '#include <math.h>' | cc -x c -shared -fPIC -o "$scratch/one.so" - 2>/dev/null
+)
+
 # Sets `python` to an interpreter that is recent enough, or to nothing where there is none at all.
 choose_python() {
     local candidate candidates=(python3 python3.14 python3.13 python3.12 python3.11)
@@ -46,18 +54,30 @@ choose_python() {
     fi
 }
 
+# The command that installs the Debian packages named.
+installation_of() { printf 'apt-get update && apt-get install -y --no-install-recommends %s' "$*"; }
+apt_install() {
+    say "installing $*"
+    DEBIAN_FRONTEND=noninteractive sh -c "$(installation_of "$@")" >&2
+}
+
 # Installs the Debian packages named, or says how and stops.
-install_packages() {
-    local command="apt-get update && apt-get install -y --no-install-recommends $*"
+install_needed() {
     if ! command -v apt-get >/dev/null; then
         fail "missing: $*. There is no apt-get here: install what these Debian packages hold," \
             "then run make again"
     fi
     if [ "$(id -u)" -ne 0 ]; then
-        fail "missing: $*. Run this, then make again:"$'\n\n'"    sudo sh -c '$command'"$'\n'
+        fail "missing: $*. Run this, then make again:"$'\n\n'"    sudo sh -c '$(installation_of "$@")'"$'\n'
     fi
-    say "installing $*"
-    DEBIAN_FRONTEND=noninteractive sh -c "$command" >&2
+    apt_install "$@"
+}
+
+# A C compiler is wanted and not needed.
+install_c_compiler() {
+    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null && apt_install gcc libc6-dev; then return; fi
+    say "there is no C compiler that works: kernels run in torch, several times slower, and neurons are not compiled;" \
+        "all else works. To have one: sudo sh -c '$(installation_of gcc libc6-dev)'"
 }
 
 missing=()
@@ -71,7 +91,9 @@ if ! venv_works; then
 fi
 command -v ngspice >/dev/null || missing+=(ngspice)
 has_libngspice || missing+=(libngspice0)
-[ "${#missing[@]}" -eq 0 ] || install_packages "${missing[@]}"
+[ "${#missing[@]}" -eq 0 ] || install_needed "${missing[@]}"
+has_c_compiler || install_c_compiler
+bash scripts/newer_ngspice.sh
 
 if ! venv_works; then
     choose_python

@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A netlist in ``ngspice -b``, as its user would run it, and the vectors of its raw file."""
+"""A netlist in ``ngspice -b``, as its user would run it, and the vectors of its raw file.
 
+The program is of the same version as the library that spiceprop loads: they differ in what they compute.
+"""
+
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+
+from spiceprop.engines import libraries
+
+TIME_LIMIT = 300.0  # seconds
 
 
 def read_plots(path: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
@@ -28,16 +36,30 @@ def read_raw(path: Path) -> dict[str, np.ndarray]:
     return [vectors for name, vectors in read_plots(path) if name == "Transient Analysis"][-1]
 
 
-def plain_ngspice(netlist: Path) -> dict[str, np.ndarray]:
-    """The netlist in ``ngspice -b``, as its user would run it."""
-    raw = netlist.with_suffix(".raw")
+def run_ngspice(netlist: Path, *options: str, home: Path | None = None) -> str:
+    """What ``ngspice -b`` says of a netlist, in the folder of that netlist."""
+    library, program, environment = libraries.chosen(), "ngspice", dict(os.environ)
+    if library.share:
+        program = str(library.share.parent / "bin" / "ngspice")
+        environment[libraries.SCRIPTS_VARIABLE] = str(library.share)
+    if home:
+        environment["HOME"] = str(home)
     done = subprocess.run(
-        ["ngspice", "-b", "-r", raw.name, netlist.name],
+        [program, "-b", *options, netlist.name],
         cwd=netlist.parent,
+        env=environment,
         capture_output=True,
         text=True,
         errors="replace",
+        timeout=TIME_LIMIT,
         check=False,
     )
-    assert raw.exists(), done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def plain_ngspice(netlist: Path) -> dict[str, np.ndarray]:
+    """The netlist in ``ngspice -b``, as its user would run it."""
+    raw = netlist.with_suffix(".raw")
+    said = run_ngspice(netlist, "-r", raw.name)
+    assert raw.exists(), said
     return read_raw(raw)

@@ -79,29 +79,6 @@ def test_evaluate_and_export_of_a_finished_run(call, finished, tmp_path):
     assert all(Path(path).is_file() for path in found["files"])
 
 
-def test_doctor_lists_what_is_installed(call):
-    code, out, _ = call("doctor", "--json")
-    found = json.loads(out)
-    assert code == 0
-    assert found["ok"] is True
-    assert found["problems"] == []
-    assert found["ngspice"] >= 39
-    assert {"ngspice_library", "klu", "osdi", "c_compiler", "cores", "python", "spiceprop"} <= found.keys()
-    code, out, _ = call("doctor")
-    assert code == 0
-    assert f"ngspice          {found['ngspice']}" in out
-    assert out.endswith("all that is needed is here\n")
-
-
-def test_doctor_without_ngspice_says_what_to_install(tmp_path):
-    done = process("doctor", "--json", NGSPICE_LIBRARY_PATH=str(tmp_path / "none.so"))
-    assert done.returncode == 1, done.stderr
-    found = json.loads(done.stdout)
-    assert found["ok"] is False
-    assert found["ngspice"] is None
-    assert "apt-get install libngspice0" in found["problems"][0]
-
-
 def test_help_goes_to_standard_output():
     done = process("run", "--help")
     assert done.returncode == 0

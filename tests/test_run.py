@@ -12,6 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from plain_ngspice import run_ngspice
 from small_runs import (
     DIGITS,
     ENVIRONMENT,
@@ -164,8 +165,7 @@ def test_text_of_the_run_folder_is_what_ngspice_runs_and_the_run_computed(finish
     control = f".control\nset numdgt=15\nrun\n{loop}\n.endc\n.end"
     copy = finished.parent / "control.cir"
     copy.write_text(deck.replace(".include ", f".include {finished}/").replace("\n.end\n", f"\n{control}\n"), "latin-1")
-    done = subprocess.run(["ngspice", "-b", copy], capture_output=True, text=True, errors="replace", check=False)
-    found = [float(value) for value in re.findall(r"^last = (\S+)$", done.stdout, re.M)]
+    found = [float(value) for value in re.findall(r"^last = (\S+)$", run_ngspice(copy), re.M)]
     np.testing.assert_allclose(found, final, rtol=1e-3, atol=1e-5)
 
 

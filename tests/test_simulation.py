@@ -9,6 +9,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
+from plain_ngspice import run_ngspice
 from small_networks import NETLISTS
 
 from spiceprop.engines import Status
@@ -83,20 +84,12 @@ def test_raw_file_is_loaded_by_ngspice_itself(divider, tmp_path):
     reader = "* reader\n.control\nset numdgt=16\nload w.raw\n"
     reader += "".join(f"let last = {name}[length({name})-1]\nprint last\n" for name in ("time", "v(out)", "i(v1)"))
     (tmp_path / "reader.cir").write_text(reader + "print length(v(out))\n.endc\n.end\n")
-    ran = subprocess.run(
-        ["ngspice", "-b", "reader.cir"],
-        cwd=tmp_path,
-        env=os.environ | {"HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    found = [float(value) for value in re.findall(r"^last = (\S+)", ran.stdout, re.M)]
+    said = run_ngspice(tmp_path / "reader.cir", home=tmp_path)
+    found = [float(value) for value in re.findall(r"^last = (\S+)", said, re.M)]
     trajectory = done.trajectory
     expected = [trajectory.times[-1], trajectory["v(out)"][-1], trajectory["i(v1)"][-1]]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
-    assert float(re.search(r"^length\(v\(out\)\) = (\S+)", ran.stdout, re.M).group(1)) == len(trajectory.times)
+    assert float(re.search(r"^length\(v\(out\)\) = (\S+)", said, re.M).group(1)) == len(trajectory.times)
 
 
 @pytest.mark.parametrize(("name", "magic"), [("w.png", b"\x89PNG\r\n\x1a\n"), ("w.PDF", b"%PDF-"), ("w.svg", b"<?xml")])

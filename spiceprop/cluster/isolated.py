@@ -20,11 +20,16 @@ class IsolatedSimulator:
     def __init__(self, time_limit: float = 60.0) -> None:
         self.time_limit = time_limit
         self._process: Process | None = None
-        self._version = 0
+        self._ngspice: tuple[int, str]
 
     @property
     def version(self) -> int:
-        """Of ngspice, for example 39.
+        """Of ngspice, for example 39; raises as `ngspice` does."""
+        return self.ngspice[0]
+
+    @property
+    def ngspice(self) -> tuple[int, str]:
+        """Its version and the path of its library.
 
         Raises
         ------
@@ -33,7 +38,7 @@ class IsolatedSimulator:
         for _ in range(2):
             try:
                 self._start()
-                return self._version
+                return self._ngspice
             except Fault as fault:
                 self._process, message = None, fault.message
         raise UserError(f"ngspice cannot be started: {message}")
@@ -74,7 +79,7 @@ class IsolatedSimulator:
     def _start(self) -> None:
         if self._process is None:
             self._process = Process(_serve)
-            self._version = self._process.receive(START_SECONDS)
+            self._ngspice = self._process.receive(START_SECONDS)
 
     def _end(self) -> None:
         if self._process is not None:
@@ -83,11 +88,11 @@ class IsolatedSimulator:
 
 
 def _serve(connection: Connection) -> None:
-    """The process: a simulator, its version when it is there, then one transient a request."""
+    """The process: a simulator, what it is when it is there, then one transient a request."""
     from spiceprop.engines.ngspice import Simulator
 
     simulator = Simulator.shared()
-    connection.send(simulator.version)
+    connection.send((simulator.version, simulator.library_path))
     for deck, saves, t_stop in requests(connection):
         simulator.load(deck, saves, t_stop)
         connection.send(simulator.run())

@@ -21,13 +21,13 @@ from contextlib import contextmanager
 import numpy as np
 from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
 
+from spiceprop.engines import libraries
 from spiceprop.engines.trajectory import Status, Trajectory
 from spiceprop.errors import UserError
 from spiceprop.netlist.numbers import format_number
 
 logging.getLogger("PySpice").setLevel(logging.ERROR)  # it greets every ngspice newer than itself
 
-DEFAULT_LIBRARY = "libngspice.so.0"
 COMMANDS_BETWEEN_CLEANUPS = 2000
 
 
@@ -71,14 +71,15 @@ class Simulator:
     _instance: "Simulator | None" = None
 
     def __init__(self) -> None:
-        NgSpiceShared.LIBRARY_PATH = os.environ.get("NGSPICE_LIBRARY_PATH", DEFAULT_LIBRARY)
+        library = libraries.chosen()
+        NgSpiceShared.LIBRARY_PATH = library.path
         try:
-            with _empty_home():
+            with _empty_home(), library.environment():
                 self._library = _Library()
         except OSError as error:
             raise UserError(
                 f"cannot load ngspice ({error}): install it with 'sudo apt-get install libngspice0', "
-                "or set NGSPICE_LIBRARY_PATH to the library"
+                f"or set {libraries.VARIABLE} to the library"
             ) from error
         self._c = self._library._ngspice_shared
         self._loaded = False

@@ -57,7 +57,8 @@ class ConductanceOptimiser:
         self.clip = training.clip
         self.theta = [torch.tensor((g - self.bounds.g_min) / self.bounds.span) for g in conductances]
         kinds = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
-        self.optimiser = kinds[training.optimiser](self.theta, lr=training.rate)
+        # fused: one pass over each array; every worker waits for this update
+        self.optimiser = kinds[training.optimiser](self.theta, lr=training.rate, fused=True)
         self.schedule = (
             torch.optim.lr_scheduler.OneCycleLR(
                 self.optimiser,

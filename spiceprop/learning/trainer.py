@@ -94,6 +94,7 @@ class Trainer:
             record.checkpoints.append(Checkpoint(0, self.optimiser.conductances()))
             record.optimiser = self.optimiser.state()
         self.saved = self.done
+        self._ordered: tuple[int, np.ndarray] | None = None
 
     @property
     def done(self) -> int:
@@ -134,8 +135,7 @@ class Trainer:
 
     def _update(self, pool: Pool, progress: Progress) -> None:
         epoch, batch = divmod(self.done, self.batches)
-        order = np.random.default_rng([self.experiment.training.seed, epoch]).permutation(len(self.data.train_labels))
-        chosen = order[batch * self.batch : (batch + 1) * self.batch]
+        chosen = self._order(epoch)[batch * self.batch : (batch + 1) * self.batch]
         images, labels = self.data.train_images[chosen], self.data.train_labels[chosen]
         conductances = self.optimiser.conductances()
         results = []
@@ -166,14 +166,21 @@ class Trainer:
                     "by 0, or take the root or logarithm of 0, or is network.readout_scale too large?"
                 )
 
+    def _order(self, epoch: int) -> np.ndarray:
+        """Training images in the order of an epoch; the last one asked for is kept."""
+        if self._ordered is None or self._ordered[0] != epoch:
+            generator = np.random.default_rng([self.experiment.training.seed, epoch])
+            self._ordered = epoch, generator.permutation(len(self.data.train_labels))
+        return self._ordered[1]
+
     def recent_loss(self) -> float:
         recent = self.record.losses[-20:]
         return float(np.mean(recent)) if recent else float("nan")
 
     def _validate_if_due(self, pool: Pool, progress: Progress) -> None:
-        """Once behind each epoch; a run may have been stopped in the middle of it."""
+        """Once behind each epoch, where images were set aside; a run may have been stopped in the middle of it."""
         epoch, batch = divmod(self.done, self.batches)
-        if batch or epoch == len(self.record.validation):
+        if batch or epoch == len(self.record.validation) or not len(self.data.validation_labels):
             return
         found = evaluate(
             pool,

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """ngspice itself as the oracle: a deck in, the printed vectors out."""
 
-import os
 import re
-import subprocess
 
 import pytest
+from plain_ngspice import run_ngspice
 
 
 @pytest.fixture
@@ -13,18 +12,10 @@ def ngspice(tmp_path):
     """Run text or a file by ``ngspice -b`` with a HOME of its own; what ``print`` shows, by name."""
 
     def run(deck, folder=None) -> dict[str, float]:
-        (folder or tmp_path).joinpath("oracle.cir").write_text(deck)
-        done = subprocess.run(
-            ["ngspice", "-b", "oracle.cir"],
-            cwd=folder or tmp_path,
-            env=os.environ | {"HOME": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=30,
-            check=False,
-        )
-        return {name: float(value) for name, value in re.findall(r"^(v\(\w+\)) = (\S+)$", done.stdout, re.M)}
+        path = (folder or tmp_path) / "oracle.cir"
+        path.write_text(deck)
+        said = run_ngspice(path, home=tmp_path)
+        return {name: float(value) for name, value in re.findall(r"^(v\(\w+\)) = (\S+)$", said, re.M)}
 
     return run
 
