@@ -15,11 +15,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
+from common import CORES
 
 from spiceprop.cluster.child import requests
 from spiceprop.cluster.process import Process
 
-CORES = len(os.sched_getaffinity(0))
 TIME_LIMIT = 600.0  # seconds
 
 

@@ -7,7 +7,16 @@ from operator import eq
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from spiceprop.engines import TRAINING_OPTIONS
@@ -24,7 +33,7 @@ class Data(Section):
 
     set: str = "digits"
     train: PositiveInt | None = None
-    validation: PositiveInt
+    validation: NonNegativeInt
     test: PositiveInt | None = None
     seed: int = 0
 

@@ -72,7 +72,12 @@ def test_relative_neuron_path_starts_at_the_experiment(written, tmp_path, monkey
         ("batch = 16", "batch = 16\ncolour = 1", 18, "unknown key 'training.colour': known here: rule epochs"),
         ("[training]", "[trainin]", 15, "unknown key 'trainin': did you mean 'training'?"),
         ("validation = 16", 'validation = "many"', 3, "data.validation: Input should be a valid integer"),
-        ("validation = 16", "validation = 0", 3, "data.validation: Input should be greater than 0, found 0"),
+        (
+            "validation = 16",
+            "validation = -1",
+            3,
+            "data.validation: Input should be greater than or equal to 0, found -1",
+        ),
         ("t_stop = 10e-3", "t_stop = -1", 13, "simulation.t_stop: Input should be greater than 0"),
         ("t_stop = 10e-3", "t_stop = inf", 13, "simulation.t_stop: Input should be a finite number, found inf"),
         ("rate = 0.01", "rate = nan", 18, "training.rate: Input should be"),

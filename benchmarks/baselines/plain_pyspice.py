@@ -6,7 +6,6 @@ the neurons are the designer's B sources, and nothing is kept from image to imag
 difference would cost one such run for each conductance.
 """
 
-import os
 import tempfile
 import time
 from dataclasses import replace
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from spiceprop.cluster.process import Process
+from spiceprop.engines import libraries
 from spiceprop.network import Network
 from spiceprop.network.text import Sample
 
@@ -37,10 +37,10 @@ def run(network: Network, images: np.ndarray) -> tuple[np.ndarray, list[float]]:
 def _serve(connection: Connection, network: Network, images: np.ndarray) -> None:
     from PySpice.Spice.NgSpice.Shared import NgSpiceShared
 
-    from spiceprop.engines.ngspice import DEFAULT_LIBRARY
-
-    NgSpiceShared.LIBRARY_PATH = os.environ.get("NGSPICE_LIBRARY_PATH", DEFAULT_LIBRARY)
-    ngspice, means, seconds = NgSpiceShared.new_instance(), [], []
+    library, means, seconds = libraries.chosen(), [], []
+    NgSpiceShared.LIBRARY_PATH = library.path
+    with library.environment():
+        ngspice = NgSpiceShared.new_instance()
     ngspice.exec_command("set num_threads=1")  # the fastest for B sources
     explicit, layer = replace(network, reduced=False), len(network.layers) - 1
     nodes = [f"n{layer}_{neuron}" for neuron in range(1, network.layers[-1] + 1)]

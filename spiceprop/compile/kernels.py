@@ -9,9 +9,9 @@ import numpy as np
 import sympy as sp
 
 from spiceprop.circuit import Cell
+from spiceprop.compile.c_code import filled, template
 from spiceprop.compile.cell_code import CellCode
 from spiceprop.compile.cell_steps import CellSteps
-from spiceprop.compile.c_code import filled, template
 from spiceprop.compile.schemes import MOST_ITERATIONS, AdjointResult, theta_of, tolerances
 from spiceprop.compile.toolchain import binary
 
@@ -22,20 +22,19 @@ BLOCK_BYTES = 512  # of a row: a block has as many lanes
 
 def task_type(real: type, unknowns: int) -> type[ctypes.Structure]:
     """``Task`` of ``kernels.c``."""
-    pointers = lambda *names: [(name, ctypes.c_void_p) for name in names]
-    integers = lambda *names: [(name, ctypes.c_long) for name in names]
-    fields = [
-        *integers("points", "images", "neurons", "input_stride"),
-        *pointers("p", "u", "h", "theta", "x"),
-        ("by_state", ctypes.c_void_p * unknowns),
-        *pointers("by_input"),
-        *integers("by_time"),
-        *pointers("by_parameter", "trapezoid", "euler", "solved"),
-        ("relative", real),
-        ("absolute", real * unknowns),
-        *integers("most_iterations"),
-    ]
-    return type("Task", (ctypes.Structure,), {"_fields_": fields})
+    integer, pointer = ctypes.c_long, ctypes.c_void_p
+    fields = {
+        **dict.fromkeys(("points", "images", "neurons", "input_stride"), integer),
+        **dict.fromkeys(("p", "u", "h", "theta", "x"), pointer),
+        "by_state": pointer * unknowns,
+        "by_input": pointer,
+        "by_time": integer,
+        **dict.fromkeys(("by_parameter", "trapezoid", "euler", "solved"), pointer),
+        "relative": real,
+        "absolute": real * unknowns,
+        "most_iterations": integer,
+    }
+    return type("Task", (ctypes.Structure,), {"_fields_": list(fields.items())})
 
 
 class Kernels:

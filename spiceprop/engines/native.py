@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from spiceprop.adjoint.steps import ArrayStates, Steps
-from spiceprop.compile import kernels_of
-from spiceprop.compile.schemes import AdjointResult, Scheme, theta_of
+from spiceprop.compile import AdjointResult, kernels_of
+from spiceprop.compile.schemes import Scheme, theta_of
 from spiceprop.engines.deck import Transient
 from spiceprop.network import Backward, Forward, Network, Readout
 
@@ -63,7 +63,7 @@ class NativeEngine:
         u = self._rounded(currents)
         for layer, crossbar in enumerate(network.crossbars):
             if layer:
-                u = network.row_voltages(arrays[-1].x[cell.membrane]) @ self._rounded(crossbar.weights)
+                u = self._rounded(crossbar.currents(network.row_voltages(arrays[-1].x[cell.membrane])))
             x, ok = self.kernels.transient(u, self.h, self.scheme, self._rounded(cell.parameters))
             arrays.append(ArrayStates(cell, x, np.broadcast_to(u, x.shape[1:])))
             solved &= ok.all(axis=-1)

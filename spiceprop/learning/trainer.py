@@ -181,9 +181,9 @@ class Trainer:
         return float(np.mean(recent)) if recent else float("nan")
 
     def _validate_if_due(self, pool: Pool | InProcess, progress: Progress) -> None:
-        """Once behind each epoch; a run may have been stopped in the middle of it."""
+        """Once behind each epoch, where images were set aside; a run may have been stopped in the middle of it."""
         epoch, batch = divmod(self.done, self.batches)
-        if batch or epoch == len(self.record.validation):
+        if batch or epoch == len(self.record.validation) or not len(self.data.validation_labels):
             return
         found = evaluate(
             pool,

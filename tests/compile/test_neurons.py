@@ -118,6 +118,23 @@ def test_an_edited_equation_is_compiled_as_it_stands(samples, tmp_path):
     assert np.abs(one.values - run(before, None, samples)[0].values).max() > 1e-4
 
 
+def test_parameters_are_the_devices_own_and_altered_without_a_new_compilation(samples, tmp_path):
+    """Constants that the device computes once from its parameters follow too."""
+    edited = small_network("mif", reduced=True, tight=True)
+    tau = edited.source.netlist.body.subcircuits["mif"].defaults["tau"]
+    before = run(edited, None, samples)[0]
+    edited.source.netlist.edit(tau, 2e-3)
+    expected = run(edited, None, samples)[0]
+    network = small_network("mif", reduced=True, tight=True)
+    compiled = compiled_neuron(network.cell)
+    program, simulator = network.program(compiled), Simulator.shared()
+    simulator.load(program.deck, program.saves, program.t_stop, program.vectors, program.devices)
+    simulator.alter(program.inputs, network.inputs(samples)[0])
+    simulator.alter([f"@n{compiled.model}_0[tau]"], [2e-3])
+    assert_same(expected, simulator.run(), list(expected.names))
+    assert np.abs(expected.values - before.values).max() > 1e-3
+
+
 def test_equal_neurons_are_equal_in_any_place_of_any_device():
     """To rounding: ngspice orders its matrix as it likes, with B sources too."""
     network = small_network("mif", reduced=True, tight=False, layers=(2, 19, 2))

@@ -32,6 +32,12 @@ def test_a_last_batch_that_is_smaller_is_trained_too_and_each_epoch_is_validated
     assert all(np.isfinite(record.norms))
 
 
+def test_without_validation_images_none_is_evaluated():
+    record = trained("data.validation=0", "training.batch=16")
+    assert record.validation == []
+    assert record.statuses == {"ok": 20}
+
+
 def test_checkpoints_are_no_more_than_asked_for_besides_the_start():
     record = trained("training.batch=2", "run.checkpoints=4")
     assert [point.updates for point in record.checkpoints] == [0, 3, 6, 9, 10]
