@@ -131,7 +131,7 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     from spiceprop.trained import evaluate_run
 
     with progress_bar("evaluate") as progress:
-        result = evaluate_run(arguments.run, limit=arguments.limit, progress=progress)
+        result = evaluate_run(arguments.run, limit=arguments.limit, progress=progress, engine=arguments.engine)
     output.result(result, result_table(result, arguments.run))
     return DONE
 
@@ -204,7 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     either.add_argument("--force", action="store_true", help="remove the run in the folder first")
     added = verb(evaluate, "accuracy of a run's trained network")
     added.add_argument("run", type=Path, metavar="RUN")
-    added.add_argument("--engine", choices=["ngspice"], default="ngspice")
+    added.add_argument("--engine", choices=["ngspice", "native"], default="ngspice", help="default: %(default)s")
     added.add_argument("--limit", type=int, metavar="N", help="N images drawn from the test split (default: all)")
     added = verb(export, "the trained network as netlist text for ngspice -b")
     added.add_argument("run", type=Path, metavar="RUN")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spiceprop.adjoint.batched import cell_adjoint, parameter_gradient
+from spiceprop.adjoint.batched import cell_adjoint
 from spiceprop.adjoint.steps import ArrayStates, find_steps, pad_times
 from spiceprop.circuit import Cell
 from spiceprop.engines import Trajectory, Transient, deck
@@ -39,10 +39,10 @@ def gradient(netlist: Netlist, name: str, transient: Transient, current) -> tupl
     array = ArrayStates(cell, x, np.broadcast_to(current(times[:, 0])[:, None, None], x.shape[1:]))
     steps = find_steps(times, counts, [array])
     assert steps.unexplained.tolist() == [0]
-    by_state = np.zeros(x.shape)
+    by_state = np.zeros((1, *x.shape[1:]))
     width = np.diff(times[:, 0]) / transient.t_stop / 2
     by_state[0, 1:, 0, 0] += width
     by_state[0, :-1, 0, 0] += width
-    adjoint = cell_adjoint(array, steps, by_state)
-    values = parameter_gradient(array, adjoint, by_state)
+    adjoint = cell_adjoint(array, steps, by_state, [0], by_parameter=True)
+    values = adjoint.by_parameter[:, 0, 0]
     return adjoint.by_input[:, 0, 0], dict(zip(cell.parameter_names, values, strict=True)), steps

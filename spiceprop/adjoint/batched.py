@@ -26,79 +26,22 @@ Reference: Y. Cao, S. Li, L. Petzold, R. Serban, "Adjoint sensitivity analysis f
 equations", SIAM J. Sci. Comput. 24 (2003), here for the discretised equations.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
 from spiceprop.adjoint.steps import ArrayStates, Steps
-from spiceprop.circuit.cell import Entries
+from spiceprop.compile import AdjointResult, kernels_of
 
 
-@dataclass(frozen=True)
-class CellAdjoint:
-    """Derivatives of a loss along one array of cells.
-
-    Attributes
-    ----------
-    by_input: dL/du, (points, images, neurons), per ampere at each point; row 0 is 0.
-    multipliers: lambda, (unknowns, points, images, neurons).
-    charge_multipliers: mu, (charges, points, images, neurons).
-    """
-
-    by_input: np.ndarray
-    multipliers: np.ndarray
-    charge_multipliers: np.ndarray
-
-
-def dense(entries: Entries, rows: int, columns: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Entries as matrices, (..., rows, columns)."""
-    matrix = np.zeros((*shape, rows, columns))
-    for (i, j), value in entries.items():
-        matrix[..., i, j] = value
-    return matrix
-
-
-def cell_adjoint(array: ArrayStates, steps: Steps, by_state: np.ndarray) -> CellAdjoint:
-    """Sweep backwards through the steps of all images.
+def cell_adjoint(
+    array: ArrayStates, steps: Steps, by_state: np.ndarray, rows: Sequence[int], *, by_parameter: bool = False
+) -> AdjointResult:
+    """Sweep backwards through the steps of all images, by the kernels of the cell.
 
     Parameters
     ----------
-    by_state: dL/dx, (unknowns, points, images, neurons), zero behind an image's last point.
+    by_state: dL/dx of the unknowns ``rows``, (rows, points, images, neurons), zero behind an image's last point.
     """
-    cell, lanes = array.cell, array.x.shape[1:]
-    incidence, r = cell.incidence, steps.h * steps.theta
-    q = dense(cell.charge_jacobian(array.x), incidence.shape[1], cell.size, lanes)
-    jacobian = dense(cell.jacobian(array.x, array.u), cell.size, cell.size, lanes)
-    jacobian += incidence @ q / r[:, :, None, None, None]
-    backward = np.linalg.inv(jacobian).swapaxes(-1, -2)  # of the transposed system
-    multipliers = np.zeros((*lanes, cell.size))
-    charge_multipliers = np.zeros((*lanes, incidence.shape[1]))
-    mu, s = np.zeros((2, *lanes[1:], incidence.shape[1]))
-    downhill = np.moveaxis(by_state, 0, -1)
-    for n in range(lanes[0] - 1, 0, -1):
-        step = r[n][:, None, None]
-        right = np.matvec(q[n].swapaxes(-1, -2), mu + s / step) - downhill[n]
-        multipliers[n] = np.matvec(backward[n], right)
-        mu = (multipliers[n] @ incidence - s) / step
-        charge_multipliers[n] = mu
-        s = (steps.h[n] * (1 - steps.theta[n]))[:, None, None] * mu
-    return CellAdjoint(
-        by_input=multipliers @ cell.residual_by_input,
-        multipliers=np.moveaxis(multipliers, -1, 0),
-        charge_multipliers=np.moveaxis(charge_multipliers, -1, 0),
-    )
-
-
-def parameter_gradient(array: ArrayStates, adjoint: CellAdjoint, by_state: np.ndarray) -> np.ndarray:
-    """dL/dp of the cell's parameters, shared by all its instances, summed over images: (parameters,)."""
-    cell = array.cell
-    gradient = np.zeros(len(cell.parameters))
-    for (row, parameter), value in cell.residual_by_parameter(array.x, array.u).items():
-        gradient[parameter] += np.sum(adjoint.multipliers[row] * value)
-    mu = adjoint.charge_multipliers
-    for (charge, parameter), value in cell.charges_by_parameter(array.x).items():
-        gradient[parameter] += np.sum(mu[charge, 1:] * np.diff(value, axis=0))
-        gradient[parameter] += np.sum(mu[charge, 1] * value[0])
-    gradient -= np.sum(mu[:, 1], axis=(1, 2)) @ cell.initial_charges_by_parameter
-    gradient += np.sum(by_state[:, 0], axis=(1, 2)) @ cell.initial_unknowns_by_parameter
-    return gradient
+    kernels = kernels_of(array.cell)
+    return kernels.adjoint(array.x, array.u, steps.h, steps.theta, by_state, rows, by_parameter=by_parameter)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spiceprop.circuit import Cell
+from spiceprop.compile import kernels_of
 
 TRAPEZOID, EULER = 0.5, 1.0
 TOLERANCE = 1e-3
@@ -79,31 +80,11 @@ def find_steps(times: np.ndarray, counts: np.ndarray, arrays: list[ArrayStates])
     h = np.where(real, np.diff(times, axis=0, prepend=0.0), 1.0)
     trapezoid, euler, charges = np.zeros(h.shape), np.zeros(h.shape), 0
     for array in arrays:
-        residuals = _rule_residuals(array, h)
+        residuals = kernels_of(array.cell).rule_residuals(array.x, array.u, h)
         trapezoid += residuals[0]
         euler += residuals[1]
-        charges += residuals[2]
+        charges += len(array.cell.system.charges) * array.x.shape[3]
     theta = np.where((trapezoid < euler) & (points > 1), TRAPEZOID, EULER)
     remaining = np.sqrt(np.where(theta == EULER, euler, trapezoid) / max(charges, 1))
     unexplained = (real & ~(remaining <= TOLERANCE)).sum(axis=0)
     return Steps(times, h, theta, counts, unexplained)
-
-
-def _rule_residuals(array: ArrayStates, h: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Sums of squares over charges and neurons, (points, images) each, and how many were summed."""
-    q = array.cell.charges(array.x)
-    current = charge_currents(array.cell, array.x, array.u)
-    spread = np.ptp(q, axis=1, keepdims=True)
-    scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)
-    change = np.diff(q, axis=1, prepend=q[:, :1]) * scale
-    step = h[None, :, :, None] * scale
-    before = np.concatenate([current[:, :1], current[:, :-1]], axis=1)
-    trapezoid = change - step * (current + before) / 2
-    euler = change - step * current
-    return (trapezoid**2).sum(axis=(0, 3)), (euler**2).sum(axis=(0, 3)), q.shape[0] * q.shape[3]
-
-
-def charge_currents(cell: Cell, x: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """dq/dt of every charge, (charges, ...), from Kirchhoff's law at each point alone."""
-    project = -np.linalg.pinv(cell.incidence)
-    return np.tensordot(project, cell.residual(x, u), axes=1)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spiceprop.adjoint.batched import CellAdjoint, cell_adjoint, parameter_gradient
+from spiceprop.adjoint.batched import cell_adjoint
 from spiceprop.adjoint.steps import ArrayStates, Steps, find_steps, pad_times
+from spiceprop.compile import AdjointResult
 from spiceprop.engines import Trajectory
 from spiceprop.network.network import Network
 from spiceprop.network.readout import Reading, Readout
@@ -46,7 +47,7 @@ class Backward:
     by_input: np.ndarray
     by_weight: list[np.ndarray]
     by_parameter: np.ndarray
-    layers: list[CellAdjoint]
+    layers: list[AdjointResult]
     steps: Steps
 
 
@@ -78,19 +79,17 @@ def backward(network: Network, run: Forward, *, with_parameters: bool = False) -
     cell, membrane = network.cell, network.cell.membrane
     steps = find_steps(run.times, run.counts, run.arrays)
     by_membrane = run.reading.by_potential
-    layers: list[CellAdjoint] = []
+    layers: list[AdjointResult] = []
     by_weight: list[np.ndarray] = []
     by_parameter = np.zeros(len(cell.parameters) if with_parameters else 0)
     for layer in range(len(run.arrays) - 1, -1, -1):
         array = run.arrays[layer]
-        by_state = np.zeros(array.x.shape)
-        by_state[membrane] = by_membrane
-        adjoint = cell_adjoint(array, steps, by_state)
+        adjoint = cell_adjoint(array, steps, by_membrane[None], [membrane], by_parameter=with_parameters)
         layers.insert(0, adjoint)
         if with_parameters:
-            by_parameter += parameter_gradient(array, adjoint, by_state)
+            by_parameter += adjoint.by_parameter.sum(axis=(1, 2))
         if layer:
             rows = network.row_voltages(run.arrays[layer - 1].x[membrane])
-            by_weight.insert(0, np.einsum("nbi,nbj->bij", rows, adjoint.by_input, optimize=True))
-            by_membrane = network.wiring.row_gain * adjoint.by_input @ network.crossbars[layer].weights.T
+            by_weight.insert(0, np.matmul(rows.transpose(1, 2, 0), adjoint.by_input.transpose(1, 0, 2)))
+            by_membrane = network.wiring.row_gain * network.crossbars[layer].backwards(adjoint.by_input)
     return Backward(layers[0].by_input.sum(axis=0), by_weight, by_parameter, layers, steps)

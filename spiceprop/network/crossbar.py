@@ -36,11 +36,20 @@ class Crossbar:
 
     def currents(self, rows: np.ndarray) -> np.ndarray:
         """Neuron currents (..., columns) in ampere from row voltages (..., rows) in volt."""
-        return rows @ self.weights
+        return _product(rows, self.weights)
+
+    def backwards(self, by_current: np.ndarray) -> np.ndarray:
+        """dL/drows (..., rows) in 1/V from dL/dcurrents (..., columns) in 1/A."""
+        return _product(by_current, self.weights.T)
 
     def pair_gradient(self, by_weight: np.ndarray) -> np.ndarray:
         """dL/dg (2, rows, columns) from dL/dweights (rows, columns)."""
         return np.stack([by_weight, -by_weight]) * self.i_scale
+
+
+def _product(values: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """One product of matrices for all points and images, where numpy would take one for each point."""
+    return (values.reshape(-1, values.shape[-1]) @ matrix).reshape(*values.shape[:-1], matrix.shape[1])
 
 
 def random_pairs(
