@@ -17,10 +17,15 @@ LONGEST = 300.0  # seconds that a process may take for its turn, and for its sta
 
 
 def bare_runs(connection: Connection, job: Job, tasks: list[Task]) -> None:
-    """`run` alone: runs a second."""
+    """`run` alone: runs a second. What a run leaves in memory is removed, else each would be slower than the last."""
     worker = Worker(job)
     worker.run(tasks[0])
-    _serve(connection, lambda: worker.simulator._command("run"), 1, lambda: worker.simulator._command("destroy all"))
+
+    def run() -> None:
+        worker.simulator._command("run")
+        worker.simulator._command("destroy all")
+
+    _serve(connection, run, 1)
 
 
 def steps(connection: Connection, job: Job, tasks: list[Task]) -> None:
@@ -41,7 +46,7 @@ def _serve(
     connection: Connection,
     work: Callable[[], None],
     images: int,
-    before: Callable[[], None],
+    before: Callable[[], None] = lambda: None,
     more: Callable[[], float] = lambda: 0.0,
 ) -> None:
     connection.send("ready")
