@@ -20,21 +20,22 @@ METHODS = {
     "C by hand": "baselines.hand_kernel",
 }
 REFERENCE = "C by hand"
-SIZES = (  # scheme, images, neurons, steps
-    ("linear", 128, 100, 100),
-    ("euler", 128, 100, 100),
-    ("linear", 32, 100, 100),
-    ("linear", 512, 100, 100),
-    ("linear", 128, 100, 400),
+SIZES = (  # scheme, images, neurons, steps, cores
+    ("linear", 128, 100, 100, CORES),
+    ("linear", 128, 100, 100, 1),
+    ("euler", 128, 100, 100, CORES),
+    ("linear", 32, 100, 100, CORES),
+    ("linear", 512, 100, 100, CORES),
+    ("linear", 128, 100, 400, CORES),
 )
 ROUNDS = 8
 TURN = 400.0  # milliseconds
 
 
-def measure(scheme: str, images: int, neurons: int, steps: int) -> list[dict]:
+def measure(scheme: str, images: int, neurons: int, steps: int, cores: int) -> list[dict]:
     with ExitStack() as stack:
         methods = {
-            name: stack.enter_context(Measured(module, scheme, images, neurons, steps))
+            name: stack.enter_context(Measured(module, scheme, images, neurons, steps, cores))
             for name, module in METHODS.items()
         }
         times = {name: [] for name in methods}
@@ -48,7 +49,7 @@ def measure(scheme: str, images: int, neurons: int, steps: int) -> list[dict]:
                 "images": images,
                 "neurons": neurons,
                 "steps": steps,
-                "cores": CORES,
+                "cores": cores,
                 "best_ms": f"{min(times[name]):.2f}",
                 "median_ms": f"{statistics.median(times[name]):.2f}",
                 "over_hand": f"{min(times[name]) / min(times[REFERENCE]):.1f}",

@@ -24,15 +24,15 @@ TIME_LIMIT = 600.0  # seconds
 
 
 class Measured:
-    """``MODULE.prepare(scheme, currents, weights, steps)`` at one size, prepared and called once.
+    """``MODULE.prepare(scheme, currents, weights, steps)`` at one size on some cores, prepared and called once.
 
     Attributes
     ----------
     first_seconds: preparation and first call, compilation included: nothing is taken from an earlier run.
     """
 
-    def __init__(self, module: str, scheme: str, images: int, neurons: int, steps: int) -> None:
-        self._process = Process(_serve, module, scheme, images, neurons, steps)
+    def __init__(self, module: str, scheme: str, images: int, neurons: int, steps: int, cores: int) -> None:
+        self._process = Process(_serve, cores, module, scheme, images, neurons, steps)
         self.first_seconds: float = self._process.receive(TIME_LIMIT)
 
     def __enter__(self) -> "Measured":
@@ -60,8 +60,10 @@ class Measured:
         return self._ask("deviation")
 
 
-def _serve(connection: Connection, module: str, scheme: str, images: int, neurons: int, steps: int) -> None:
-    os.environ["OMP_NUM_THREADS"] = str(CORES)  # before any library with OpenMP is loaded
+def _serve(connection: Connection, cores: int, module: str, scheme: str, images: int, neurons: int, steps: int) -> None:
+    # before any library that counts cores is loaded
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+    os.environ["OMP_NUM_THREADS"] = str(cores)
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path("inductor").absolute())  # in this process's own folder
     from baselines import hand_kernel
     from baselines.task import random_task
