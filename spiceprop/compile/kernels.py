@@ -45,6 +45,8 @@ class Kernels:
     NotCompiled: no compiler, or it fails.
     """
 
+    language = "C"
+
     def __init__(self, cell: Cell, dtype: type = np.float64):
         self.cell, self.dtype = cell, np.dtype(dtype)
         self._name, real = REALS[self.dtype.name]
