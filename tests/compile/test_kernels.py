@@ -81,7 +81,8 @@ def test_the_adjoint_along_steps_is_the_recursion_with_dense_matrices(name):
     assert summed.by_parameter is None
 
 
-@pytest.mark.parametrize("name", EVERY)
+# in a loop of capacitors that start empty one charge is 0, and its residual is that of rounding
+@pytest.mark.parametrize("name", [name for name in EVERY if name != "a loop of capacitors"])
 def test_the_residuals_of_both_rules_are_those_of_numpy(name):
     kernels, u, h, x = run(name)
     steps = np.repeat(h[:, None], x.shape[2], axis=1)
@@ -134,9 +135,12 @@ def test_float32_is_float64_but_for_rounding(name, scheme):
 
 @pytest.mark.parametrize(("scheme", "order"), [("trapezoid", 2), ("euler", 1), ("linear", 1)])
 def test_errors_shrink_by_the_order_of_the_scheme(scheme, order):
+    """Within half a millisecond, so that steps resolve the membrane's time constant of some microseconds."""
     kernels, u = kernels_of(named("mif")), currents("mif")
-    finest = kernels.transient(u, grid(16001), "trapezoid")[0][..., -1, :, :]
-    errors = [np.abs(kernels.transient(u, grid(n), scheme)[0][..., -1, :, :] - finest).max() for n in (401, 801)]
+    finest, errors = kernels.transient(u, grid(16001, 0.5e-3), "trapezoid")[0][0], []
+    for points in (401, 801):
+        v = kernels.transient(u, grid(points, 0.5e-3), scheme)[0][0]
+        errors.append(np.sqrt(np.mean((v - finest[:: 16000 // (points - 1)]) ** 2)))
     assert errors[0] / errors[1] == pytest.approx(2**order, rel=0.1)
 
 
@@ -160,10 +164,14 @@ def test_a_lanes_bits_do_not_depend_on_its_neighbours(scheme, dtype):
 
 
 IN_A_PROCESS = """
-import hashlib, numpy as np
-from test_kernels import currents, grid, kernels_of, named
-kernels, u, h = kernels_of(named("mif"), np.float32), currents("mif", 20, 30), grid()
-digest = hashlib.sha256()
+import hashlib, sys
+import numpy as np
+from small_networks import small_network
+from spiceprop.compile import kernels_of
+network = small_network("mif", reduced=True, tight=False, layers=(4, 30))
+kernels, digest = kernels_of(network.cell, np.float32), hashlib.sha256()
+u = network.inputs(np.random.default_rng(0).random((20, 4)))
+h = np.concatenate([[1.0], np.full(50, 1e-4)])
 for scheme in ("trapezoid", "linear"):
     x, _ = kernels.transient(u, h, scheme)
     found = kernels.transient_adjoint(scheme, x, u, h, np.ones((1, *x.shape[1:])), [0], by_parameter=True)
@@ -173,7 +181,6 @@ wide = np.broadcast_to(u, x.shape[1:])
 for rule in kernels.rule_residuals(x, wide, np.repeat(h[:, None], len(u), axis=1)):
     digest.update(rule.tobytes())
 tiny = np.finfo(np.float64).tiny
-import sys
 print(digest.hexdigest(), tiny / 4 * 2 == tiny / 2 > 0, "torch" in sys.modules)
 """
 
@@ -201,10 +208,10 @@ def test_a_lane_that_fails_is_told_and_leaves_the_others_alone(scheme):
 
 
 def test_newton_that_does_not_converge_is_told():
-    """No solution: the current that the cell must take is above what it can take."""
-    cell = cell_of(".subckt cell mem\nC1 mem 0 1u\nB1 b 0 I=v(b)^2+v(mem)\nB2 b 0 I=0\nR1 mem 0 1k\n.ends")
+    """There is no v(b) once v(mem) is above 1 V."""
+    cell = cell_of(".subckt cell mem\nC1 mem 0 1u\nB1 b 0 I=(v(b)+1)^2+v(mem)-1\nR1 mem 0 1k\n.ends")
     kernels, h = kernels_of(cell), grid()
-    x, ok = kernels.transient(np.array([[1e-5, -1e-5]]), h, "euler")
+    x, ok = kernels.transient(np.array([[2e-3, -2e-3]]), h, "euler")
     assert ok.tolist() == [[False, True]]
     assert np.isfinite(x[:, :, ok]).all()
 
