@@ -75,9 +75,10 @@ class NetworkSection(Section):
 class Simulation(Section):
     """The analysis of one image; times in seconds. Given options replace single ones of the defaults."""
 
-    engine: Literal["ngspice"] = "ngspice"
+    engine: Literal["ngspice", "native"] = "ngspice"
     t_stop: PositiveFloat
     t_max: PositiveFloat | None = None
+    scheme: Literal["trapezoid", "euler", "linear"] = "trapezoid"
     compiled: bool = True
     options: dict[str, float] = {}
 
@@ -90,6 +91,10 @@ class Simulation(Section):
             raise ValueError(f"option '{unknown[0]}' is not supported in training; allowed are {' '.join(allowed)}")
         if self.options.get("maxord", 2) not in (1, 2):
             raise ValueError("maxord is 1 (backward Euler) or 2 (trapezoid)")
+        if self.options and self.engine == "native":
+            raise ValueError("options are ngspice's: the native engine has scheme and t_max")
+        if self.scheme != "trapezoid" and self.engine == "ngspice":
+            raise ValueError("scheme is the native engine's: ngspice has options = {maxord = 1}")
         return self
 
     def all_options(self) -> dict[str, float | None]:
@@ -97,7 +102,10 @@ class Simulation(Section):
 
 
 class Training(Section):
-    """``rate`` is per unit of conductance range; ``one-cycle`` rises to it and falls to nearly 0."""
+    """``rate`` is per unit of conductance range; ``one-cycle`` rises to it and falls to nearly 0.
+
+    ``start`` is the folder of a run whose last conductances this one starts from.
+    """
 
     rule: Literal["bptt"] = "bptt"
     epochs: PositiveInt
@@ -107,6 +115,7 @@ class Training(Section):
     rate: PositiveFloat
     clip: PositiveFloat = 1.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    start: str | None = None
     seed: Annotated[int, Field(ge=0)] = 0
 
 
@@ -122,16 +131,12 @@ class Run(Section):
     checkpoints: Annotated[int, Field(ge=1, le=49)] = 20
 
 
-class Experiment(Section):
-    """One experiment; ``folder`` is where relative paths start."""
+class Circuit(Section):
+    """What a network is and how it is simulated; ``folder`` is where relative paths start."""
 
-    name: str
     folder: Path
-    data: Data
     network: NetworkSection
     simulation: Simulation
-    training: Training
-    run: Run = Run()
 
     @property
     def neuron_file(self) -> Path:
@@ -140,6 +145,28 @@ class Experiment(Section):
     @property
     def neuron_subcircuit(self) -> str:
         return self.network.neuron.rsplit(":", 1)[1].lower()
+
+
+class Experiment(Circuit):
+    """One experiment."""
+
+    name: str
+    data: Data
+    training: Training
+    run: Run = Run()
+
+
+def circuit_of(network: dict, simulation: dict, folder: Path) -> Circuit:
+    """The sections [network] and [simulation] from their keys.
+
+    Raises
+    ------
+    UserError: as `load_experiment`.
+    """
+    try:
+        return Circuit(folder=folder, network=network, simulation=simulation)
+    except ValidationError as error:
+        raise UserError(_explain(_worst(error))) from error
 
 
 def load_experiment(path: Path | str, settings: list[str] | None = None) -> Experiment:
@@ -164,12 +191,16 @@ def load_experiment(path: Path | str, settings: list[str] | None = None) -> Expe
     try:
         return Experiment(name=path.stem, folder=path.resolve().parent, **found)
     except ValidationError as error:
-        # a misspelt key is missing under its right name too, and that is not what to report
-        worst = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+        worst = _worst(error)
         place = [part for part in worst["loc"] if isinstance(part, str)]
         if worst["type"] != "value_error" and any(all(map(eq, words, place)) for words in given):
             raise UserError(f"--set: {_explain(worst)}") from error
         raise UserError(_explain(worst), file=str(path), line=_line_of(text, place)) from error
+
+
+def _worst(error: ValidationError) -> ErrorDetails:
+    """A misspelt key is missing under its right name too, and that is not what to report."""
+    return min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
 
 
 def _apply(found: dict, setting: str) -> list[str]:

@@ -11,18 +11,20 @@ import os
 import shutil
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 import spiceprop
+from spiceprop.cluster.in_process import InProcess
 from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.cluster.pool import Pool, chunks
 from spiceprop.cluster.worker import Job
 from spiceprop.compile.neurons import CompiledNeuron, compiled_if_possible
 from spiceprop.data import DataSet, load_data
+from spiceprop.engines.native import NativeEngine
 from spiceprop.errors import UserError, WorkFailed
 from spiceprop.experiment import Experiment
 from spiceprop.learning import Evaluation, Trainer, batch_gradient, evaluate, tally
@@ -60,19 +62,30 @@ class Setting:
         """The neuron as a device, where the experiment does not say otherwise and this machine can have it."""
         return compiled_if_possible(self.network.cell, self.ngspice) if self.experiment.simulation.compiled else None
 
+    @cached_property
+    def native(self) -> NativeEngine | None:
+        """The engine that is not ngspice, where the experiment asks for it."""
+        simulation = self.experiment.simulation
+        return NativeEngine(self.network, simulation.scheme) if simulation.engine == "native" else None
+
     @property
-    def neurons(self) -> str:
-        """What neurons are to ngspice."""
-        return "compiled" if self.compiled else "B sources"
+    def provenance(self) -> dict[str, str]:
+        """The simulator's version, and what neurons are to it."""
+        if self.native:
+            return {"ngspice": "none", "neurons": f"native, {self.native.kernels.language}"}
+        return {"ngspice": str(self.ngspice), "neurons": "compiled" if self.compiled else "B sources"}
 
     @property
     def sample(self) -> Sample:
         """The named sample of ``netlist.cir``: the first image of the drawn test set."""
         return Sample(self.data.test_images[0], f"{self.data.name} test image {self.data.test_index[0]}")
 
-    def pool(self) -> Pool:
+    def pool(self) -> Pool | InProcess:
+        """What simulates batches of images."""
         section, smoothing = self.experiment.network, self.experiment.training.label_smoothing
         readout = Readout(section.readout, section.readout_scale, smoothing)
+        if self.native:
+            return InProcess(self.network, readout, self.native)
         job = Job(self.network, self.network.program(self.compiled), readout)
         return Pool(job, self.experiment.run.workers or os.cpu_count() or 1, self.experiment.run.time_limit)
 
@@ -80,7 +93,7 @@ class Setting:
 def prepare(experiment: Experiment) -> Setting:
     """Read the neuron and the data, and check that they fit each other."""
     data, layers = experiment.data, experiment.network.layers
-    network = build_network(experiment)
+    network = build_network(experiment, experiment.training.seed)
     found = load_data(data.set, data.train, data.validation, data.test, data.seed)
     pixels, classes = found.test_images.shape[1], found.classes
     if (layers[0], layers[-1]) != (pixels, classes):
@@ -89,6 +102,34 @@ def prepare(experiment: Experiment) -> Setting:
             f"in the last layer, like [{pixels}, 100, {classes}]"
         )
     return Setting(experiment, network, found)
+
+
+def warm_start(setting: Setting) -> Setting:
+    """The setting with the last conductances of another run, where the experiment names one.
+
+    Raises
+    ------
+    UserError: that is no run, or its conductances do not fit the network or its bounds.
+    """
+    experiment, network = setting.experiment, setting.network
+    if experiment.training.start is None:
+        return setting
+    file = experiment.folder / experiment.training.start / "run.h5"
+    found, section = load_run(file).checkpoints[-1].conductances, experiment.network
+    shapes, wanted = ([g.shape for g in planes] for planes in (found, [bar.g for bar in network.crossbars]))
+    if shapes != wanted:
+        sizes = [shapes[0][1], *(shape[2] for shape in shapes)]
+        raise UserError(
+            f"training.start: that run's network.layers are {sizes}, this one's {list(section.layers)}", str(file)
+        )
+    low, high = min(g.min() for g in found), max(g.max() for g in found)
+    if low < section.g_min or high > section.g_max:
+        raise UserError(
+            f"training.start: that run's conductances lie between {low:g} and {high:g} S, which is not within "
+            f"network.g_min = {section.g_min:g} and g_max = {section.g_max:g}",
+            str(file),
+        )
+    return replace(setting, network=network.with_conductances(found))
 
 
 def run_experiment(experiment: Experiment, folder: Path, *, resume: bool, force: bool, progress: Progress) -> dict:
@@ -101,6 +142,8 @@ def run_experiment(experiment: Experiment, folder: Path, *, resume: bool, force:
     """
     setting = prepare(experiment)
     _check_folder(folder, overwrite=resume or force)
+    if not (resume and (folder / "run.h5").exists()):
+        setting = warm_start(setting)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -127,7 +170,7 @@ def _train(setting: Setting, record: RunRecord, folder: Path, progress: Progress
     save_run(record, folder / "run.h5")
     network = setting.network.with_conductances(record.checkpoints[-1].conductances)
     text = NetlistFolder(folder, network, setting.sample)
-    progress.expect(planned_runs(experiment, setting.data), done=int(record.counters.get("ngspice_runs", 0)))
+    progress.expect(planned_runs(experiment, setting.data), done=simulated(record))
 
     def checkpoint(found: Evaluation | None = None) -> None:
         nonlocal started
@@ -175,10 +218,11 @@ def _open_record(setting: Setting, folder: Path, *, resume: bool) -> RunRecord:
         if _without_run(record.experiment) != _without_run(text):
             raise UserError(f"{folder} holds a run of other settings: give --force to remove it, or another --out")
         _check_designer_files(setting, record, folder)
-        if (record.ngspice, record.neurons) != (str(setting.ngspice), setting.neurons):
+        now = setting.provenance
+        if {"ngspice": record.ngspice, "neurons": record.neurons} != now:
             raise UserError(
                 f"{folder} was begun with ngspice {record.ngspice} and neurons as {record.neurons}, this is "
-                f"{setting.ngspice} with {setting.neurons}: its numbers would not repeat. Continue with those, or give "
+                f"{now['ngspice']} with {now['neurons']}: its numbers would not repeat. Continue with those, or give "
                 "--force or another --out"
             )
         for path in filter(is_leftover, folder.rglob("*")):
@@ -190,8 +234,7 @@ def _open_record(setting: Setting, folder: Path, *, resume: bool) -> RunRecord:
         experiment=text,
         netlist=setting.network.source.copies(),
         seed=setting.experiment.training.seed,
-        ngspice=str(setting.ngspice),
-        neurons=setting.neurons,
+        **setting.provenance,
     )
 
 
@@ -283,10 +326,9 @@ def _record_samples(setting: Setting, record: RunRecord, pool: Pool, found: Eval
 
 
 def summarise(setting: Setting, record: RunRecord, found: Evaluation) -> dict:
-    """``result.json``. Accuracy counts failed images as wrong; statuses are over all runs of ngspice."""
+    """``result.json``. Accuracy counts failed images as wrong; statuses are over all simulations."""
     experiment, counters = setting.experiment, record.counters
     seconds = counters.get("seconds", 0.0)
-    runs = int(counters.get("ngspice_runs", 0))
     failed = sum(count for status, count in record.statuses.items() if status != "ok")
     return {
         "experiment": experiment.name,
@@ -305,7 +347,7 @@ def summarise(setting: Setting, record: RunRecord, found: Evaluation) -> dict:
         "statuses": record.statuses,
         "retried": int(counters.get("retried", 0)),
         "fallbacks": record.fallbacks,
-        "ngspice_runs": runs,
+        "ngspice_runs": int(counters.get("ngspice_runs", 0)),
         "training_runs": int(counters.get("training_runs", 0)),
         "evaluation_runs": int(counters.get("evaluation_runs", 0)),
         "unexplained_steps": int(counters.get("unexplained_steps", 0)),
@@ -313,7 +355,7 @@ def summarise(setting: Setting, record: RunRecord, found: Evaluation) -> dict:
         "skipped_updates": int(counters.get("skipped_updates", 0)),
         "epochs": experiment.training.epochs,
         "seconds": round(seconds, 3),
-        "images_per_second": round(runs / seconds, 3) if seconds else None,
+        "images_per_second": round(simulated(record) / seconds, 3) if seconds else None,
         "simulation_seconds": round(counters.get("simulation_seconds", 0.0), 3),
         "gradient_seconds": round(counters.get("gradient_seconds", 0.0), 3),
         "energy_per_image_J": None,
@@ -325,8 +367,13 @@ def summarise(setting: Setting, record: RunRecord, found: Evaluation) -> dict:
     }
 
 
+def simulated(record: RunRecord) -> int:
+    """Images simulated so far, by whatever engine."""
+    return int(record.counters.get("training_runs", 0) + record.counters.get("evaluation_runs", 0))
+
+
 def planned_runs(experiment: Experiment, data: DataSet) -> int:
-    """ngspice runs of a whole run: images times epochs plus evaluations."""
+    """Simulations of a whole run: images times epochs plus evaluations."""
     each = len(data.train_labels) + len(data.validation_labels)
     tests = len(data.test_labels)
     return experiment.training.epochs * each + tests + min(experiment.run.save_samples, tests)

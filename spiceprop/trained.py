@@ -16,8 +16,11 @@ from spiceprop.store.atomic import write_text
 from spiceprop.store.run_file import RunRecord, load_run
 
 
-def open_run(folder: Path, **data: int | None) -> tuple[Setting, RunRecord]:
-    """A finished or interrupted run, from its own copies of the designer's files; ``data`` replaces keys of [data]."""
+def open_run(folder: Path, engine: str | None = None, **data: int | None) -> tuple[Setting, RunRecord]:
+    """A finished or interrupted run, from its own copies of the designer's files.
+
+    ``engine`` replaces the one that it was trained with, ``data`` keys of [data].
+    """
     record = load_run(folder / "run.h5")
     try:
         experiment = Experiment.model_validate({**json.loads(record.experiment), "folder": folder.resolve()})
@@ -27,17 +30,18 @@ def open_run(folder: Path, **data: int | None) -> tuple[Setting, RunRecord]:
         raise UserError(
             f"its experiment is none of this version of spiceprop ({place}: {first['msg']})", str(folder / "run.h5")
         ) from error
-    setting = prepare(experiment.model_copy(update={"data": experiment.data.model_copy(update=data)}))
+    simulation = experiment.simulation.model_copy(update={"engine": engine} if engine else {})
+    changed = {"data": experiment.data.model_copy(update=data), "simulation": simulation}
+    setting = prepare(experiment.model_copy(update=changed))
     return replace(setting, network=setting.network.with_conductances(record.checkpoints[-1].conductances)), record
 
 
-def evaluate_run(folder: Path, *, limit: int | None, progress: Progress) -> dict:
+def evaluate_run(folder: Path, *, limit: int | None, progress: Progress, engine: str = "ngspice") -> dict:
     """Accuracy of a run's trained network over the whole test split, or a drawn part of it."""
     if limit is not None and limit < 1:
         raise UserError(f"--limit is a number of images, 1 or more; found {limit}")
-    setting, trained = open_run(folder, test=limit)
-    machine = {"ngspice": str(setting.ngspice), "neurons": setting.neurons}
-    record = replace(trained, counters={}, statuses={}, fallbacks={}, samples=[], **machine)
+    setting, trained = open_run(folder, engine, test=limit)
+    record = replace(trained, counters={}, statuses={}, fallbacks={}, samples=[], **setting.provenance)
     started = time.perf_counter()
     progress.expect(len(setting.data.test_labels))
     with setting.pool() as pool:

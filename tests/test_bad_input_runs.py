@@ -183,7 +183,7 @@ def test_full_disk_ends_the_run_and_leaves_what_was_saved(calm, tmp_path):
 def test_neuron_that_does_not_converge_ends_the_run_with_ngspices_words_and_advice(error, tmp_path):
     words = settings_on_command_line(*SHORT, "network.v_read=1e100", "data.train=2")
     found = error(1, "run", DIGITS, *words, "--out", tmp_path / "r")
-    assert "every image of batch 1 failed in ngspice: stopped at " in found["message"]
+    assert "every image of batch 1 failed: stopped at " in found["message"]
     assert "Try a smaller simulation.t_max" in found["message"]
     assert "0 of 1 updates are saved: --resume continues" in found["message"]
     assert not (tmp_path / "r" / "result.json").exists()

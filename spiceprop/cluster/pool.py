@@ -111,6 +111,8 @@ class Seat:
 class Pool:
     """Simulators in ``workers`` processes; an image may take ``time_limit`` seconds. Use as a context manager."""
 
+    chunk = CHUNK  # images a task
+
     def __init__(self, job: Job, workers: int, time_limit: float = 60.0):
         self.seats = [Seat(job, time_limit) for _ in range(workers)]
 
@@ -175,8 +177,9 @@ def chunks(
     *,
     gradient: bool,
     detail: bool = False,
+    size: int = CHUNK,
 ) -> list[Task]:
-    """Samples (images, rows) in [0, 1] as tasks of `CHUNK` images each, for a network with these conductances.
+    """Samples (images, rows) in [0, 1] as tasks of ``size`` images each, for a network with these conductances.
 
     A reduced first crossbar is used here, once for all of them: a worker needs the currents that it sends.
     """
@@ -187,5 +190,5 @@ def chunks(
     sent = [None, *conductances[1:]] if network.reduced else list(conductances)
     return [
         Task(inputs[part], currents[part], labels[part], sent, version, gradient, detail)
-        for part in (slice(start, start + CHUNK) for start in range(0, len(samples), CHUNK))
+        for part in (slice(start, start + size) for start in range(0, len(samples), size))
     ]

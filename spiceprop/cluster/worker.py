@@ -72,7 +72,8 @@ class Result:
     unexplained: (images,) steps whose integration rule was not recognised.
     simulation_seconds, gradient_seconds: wall time spent in each, summed over the chunk.
     retried: images whose process died or hung once.
-    detail: (forward, backward) of the images that ended ok, where asked for.
+    engine: what simulated them.
+    detail: (forward, backward) of the images that ended ok, where asked for; backward is None without gradient.
     """
 
     statuses: list[Status]
@@ -86,7 +87,8 @@ class Result:
     simulation_seconds: float
     gradient_seconds: float
     retried: int = 0
-    detail: tuple[Forward, Backward] | None = None
+    engine: str = "ngspice"
+    detail: tuple[Forward, Backward | None] | None = None
 
 
 class Worker:
@@ -161,25 +163,38 @@ def serve(connection: Connection, job: Job) -> None:
 
 def evaluate(job: Job, network: Network, task: Task, trajectories: list[Trajectory]) -> Result:
     """Read-out and gradient of trajectories that ngspice returned."""
-    images, classes = len(trajectories), network.layers[-1]
     ok = np.array([trajectory.ok for trajectory in trajectories], dtype=bool)
-    scores, losses = np.full((images, classes), np.nan), np.full(images, np.nan)
-    by_input = np.zeros((images if task.gradient else 0, network.layers[1]))
-    by_weight = [np.zeros((len(by_input), *crossbar.g.shape[1:])) for crossbar in network.crossbars[1:]]
-    unexplained, detail = np.zeros(images, dtype=int), None
+    run = back = None
     if ok.any():
         good = [trajectory for trajectory in trajectories if trajectory.ok]
         run = forward(network, task.currents[ok], good, task.labels[ok], job.readout)
+        back = backward(network, run) if task.gradient else None
+    ends = [(trajectory.status, trajectory.message) for trajectory in trajectories]
+    return collect(network, task, ends, run, back)
+
+
+def collect(
+    network: Network,
+    task: Task,
+    ends: list[tuple[Status, str]],
+    run: Forward | None,
+    back: Backward | None,
+) -> Result:
+    """The result of a task, from how each image ended and what is known of those that ended ok."""
+    images, ok = len(ends), np.array([status is Status.OK for status, _ in ends], dtype=bool)
+    scores, losses = np.full((images, network.layers[-1]), np.nan), np.full(images, np.nan)
+    by_input = np.zeros((images if task.gradient else 0, network.layers[1]))
+    by_weight = [np.zeros((len(by_input), *crossbar.g.shape[1:])) for crossbar in network.crossbars[1:]]
+    unexplained = np.zeros(images, dtype=int)
+    if run:
         scores[ok], losses[ok] = run.reading.scores, run.reading.losses
-        if task.gradient:
-            back = backward(network, run)
-            by_input[ok], unexplained[ok] = back.by_input, back.steps.unexplained
-            for target, values in zip(by_weight, back.by_weight, strict=True):
-                target[ok] = values
-            detail = (run, back) if task.detail else None
+    if back:
+        by_input[ok], unexplained[ok] = back.by_input, back.steps.unexplained
+        for target, values in zip(by_weight, back.by_weight, strict=True):
+            target[ok] = values
     return Result(
-        statuses=[trajectory.status for trajectory in trajectories],
-        messages=[trajectory.message for trajectory in trajectories],
+        statuses=[status for status, _ in ends],
+        messages=[message for _, message in ends],
         fallbacks=[""] * images,
         scores=scores,
         losses=losses,
@@ -188,5 +203,5 @@ def evaluate(job: Job, network: Network, task: Task, trajectories: list[Trajecto
         unexplained=unexplained,
         simulation_seconds=0.0,
         gradient_seconds=0.0,
-        detail=detail,
+        detail=(run, back) if task.detail and run else None,
     )

@@ -141,9 +141,9 @@ class TorchKernels:
         return self._made[key].bound(self._tensor(self.cell.parameters if p is None else p))
 
     def _tensor(self, array) -> torch.Tensor:
-        return torch.as_tensor(np.ascontiguousarray(array, self.dtype) if not torch.is_tensor(array) else array).to(
-            self.device, self._empty(0).dtype
-        )
+        if not torch.is_tensor(array):
+            array = torch.from_numpy(np.require(array, self.dtype, ["C_CONTIGUOUS", "WRITEABLE"]))
+        return array.to(self.device, self._empty(0).dtype)
 
     def _empty(self, *shape: int) -> torch.Tensor:
         return torch.empty(shape, dtype=getattr(torch, self.dtype.name), device=self.device)

@@ -51,7 +51,8 @@ class ConductanceOptimiser:
 
     def __init__(self, experiment: Experiment, conductances: list[np.ndarray], steps: int):
         torch.set_num_threads(1)
-        threadpool_limits(limits=1)  # BLAS too: sums split over threads would depend on their number
+        # BLAS too: sums split over threads would depend on their number; those of the kernels do not
+        threadpool_limits(limits=1, user_api="blas")
         training = experiment.training
         self.bounds = Bounds(experiment.network.g_min, experiment.network.g_max)
         self.clip = training.clip

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from spiceprop.cluster.in_process import InProcess
 from spiceprop.cluster.pool import Pool, chunks
 from spiceprop.cluster.worker import Result
 from spiceprop.data import DataSet
@@ -44,7 +45,7 @@ class Evaluation:
 def tally(record: RunRecord, results: list[Result], what: Literal["training", "evaluation"]) -> None:
     """Count images simulated, how they ended and what that took."""
     for result in results:
-        record.count("ngspice_runs", len(result.statuses))
+        record.count("ngspice_runs", len(result.statuses) if result.engine == "ngspice" else 0)
         record.count(f"{what}_runs", len(result.statuses))
         record.count("simulation_seconds", result.simulation_seconds)
         record.count("gradient_seconds", result.gradient_seconds)
@@ -56,7 +57,7 @@ def tally(record: RunRecord, results: list[Result], what: Literal["training", "e
 
 
 def evaluate(
-    pool: Pool,
+    pool: Pool | InProcess,
     network: Network,
     conductances: list[np.ndarray],
     version: int,
@@ -68,7 +69,7 @@ def evaluate(
 ) -> Evaluation:
     """Decisions of the network over images (n, rows) in [0, 1]."""
     results = []
-    for result in pool.map(chunks(network, images, labels, conductances, version, gradient=False)):
+    for result in pool.map(chunks(network, images, labels, conductances, version, gradient=False, size=pool.chunk)):
         results.append(result)
         progress(len(result.statuses), what)
     tally(record, results, "evaluation")
@@ -101,7 +102,7 @@ class Trainer:
         """Updates made."""
         return len(self.record.losses)
 
-    def train(self, pool: Pool, progress: Progress, save: Callable[[], None]) -> None:
+    def train(self, pool: Pool | InProcess, progress: Progress, save: Callable[[], None]) -> None:
         """Run what is left of training; ``save`` is called whenever the record has something worth it.
 
         Raises
@@ -133,14 +134,16 @@ class Trainer:
         save()
         self.saved = self.done
 
-    def _update(self, pool: Pool, progress: Progress) -> None:
+    def _update(self, pool: Pool | InProcess, progress: Progress) -> None:
         epoch, batch = divmod(self.done, self.batches)
         chosen = self._order(epoch)[batch * self.batch : (batch + 1) * self.batch]
         images, labels = self.data.train_images[chosen], self.data.train_labels[chosen]
         conductances = self.optimiser.conductances()
         results = []
         what = f"epoch {epoch + 1}/{self.experiment.training.epochs}, loss {self.recent_loss():.3f}"
-        for result in pool.map(chunks(self.network, images, labels, conductances, self.done, gradient=True)):
+        for result in pool.map(
+            chunks(self.network, images, labels, conductances, self.done, gradient=True, size=pool.chunk)
+        ):
             results.append(result)
             progress(len(result.statuses), what)
         losses = np.concatenate([result.losses for result in results])
@@ -148,7 +151,7 @@ class Trainer:
             said = [message for result in results for message in result.messages if message]
             message = said[0] if said else "the membrane potentials are not finite"
             raise WorkFailed(
-                f"every image of batch {batch + 1} failed in ngspice: {message}. Try a smaller simulation.t_max, "
+                f"every image of batch {batch + 1} failed: {message}. Try a smaller simulation.t_max, "
                 "or currents nearer to the neuron's range (network.i_scale)"
             )
         network = self.network.with_conductances(conductances)
@@ -177,7 +180,7 @@ class Trainer:
         recent = self.record.losses[-20:]
         return float(np.mean(recent)) if recent else float("nan")
 
-    def _validate_if_due(self, pool: Pool, progress: Progress) -> None:
+    def _validate_if_due(self, pool: Pool | InProcess, progress: Progress) -> None:
         """Once behind each epoch, where images were set aside; a run may have been stopped in the middle of it."""
         epoch, batch = divmod(self.done, self.batches)
         if batch or epoch == len(self.record.validation) or not len(self.data.validation_labels):

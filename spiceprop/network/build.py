@@ -1,26 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From an experiment to its network, with starting conductances drawn from the training seed."""
+"""From an experiment to its network, with starting conductances drawn from a seed."""
 
 import numpy as np
 
 from spiceprop.circuit import Cell
 from spiceprop.engines import Transient
-from spiceprop.experiment import Experiment
+from spiceprop.experiment import Circuit
 from spiceprop.netlist import read_netlist
 from spiceprop.network.crossbar import Crossbar, random_pairs
 from spiceprop.network.network import Network
 from spiceprop.network.text import NeuronSource, Wiring
 
 
-def build_network(experiment: Experiment) -> Network:
+def build_network(circuit: Circuit, seed: int = 0) -> Network:
     """The network as it stands before training."""
-    section, simulation = experiment.network, experiment.simulation
-    source = NeuronSource(read_netlist(experiment.neuron_file), experiment.neuron_subcircuit)
+    section, simulation = circuit.network, circuit.simulation
+    source = NeuronSource(read_netlist(circuit.neuron_file), circuit.neuron_subcircuit)
     source.check()
     scales, spreads = section.per_crossbar("i_scale"), section.per_crossbar("spread")
-    generator = np.random.default_rng(experiment.training.seed)
+    generator = np.random.default_rng(seed)
     sizes = zip(section.layers, section.layers[1:], scales, spreads, strict=False)
-    cell = Cell.from_netlist(source.netlist, experiment.neuron_subcircuit, section.supplies)
+    cell = Cell.from_netlist(source.netlist, circuit.neuron_subcircuit, section.supplies)
     volts = {port.lower(): value for port, value in section.supplies.items()}
     supplies = {port: volts[port] for port in cell.circuit.ports[1:]}
     return Network(

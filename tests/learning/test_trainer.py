@@ -57,7 +57,7 @@ def test_training_brings_the_loss_down():
 
 def test_batch_that_ngspice_cannot_solve_ends_the_run_with_what_ngspice_said(tmp_path):
     experiment = tiny(*SHORT, "network.v_read=1e100", "training.batch=2")
-    with pytest.raises(UserError, match=r"every image of batch 1 failed in ngspice: stopped at .* Try a smaller"):
+    with pytest.raises(UserError, match=r"every image of batch 1 failed: stopped at .* Try a smaller"):
         run_experiment(experiment, tmp_path / "r", resume=False, force=False, progress=Counted())
     assert [point.updates for point in load_run(tmp_path / "r" / "run.h5").checkpoints] == [0]
     assert not (tmp_path / "r" / "result.json").exists()

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The native engine in the place of a pool: the same tasks and results, simulated in this process.
+
+Its kernels are parallel themselves, over lanes, so a task is a whole batch. Their bits do not depend on threads.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from spiceprop.cluster.worker import Result, Task, collect
+from spiceprop.engines import Status
+from spiceprop.engines.native import NativeEngine
+from spiceprop.network import Network, Readout
+from spiceprop.stopping import stop_if_asked
+
+NO_SOLUTION = "Newton's iteration found no finite solution of a step"
+
+
+class InProcess:
+    """Runs tasks of one network, as `pool.Pool` does. Use as a context manager."""
+
+    chunk = 128  # images a task at most: waveforms of all of them are kept at a time
+
+    def __init__(self, network: Network, readout: Readout, engine: NativeEngine):
+        self.network, self.readout, self.engine = network, readout, engine
+
+    def __enter__(self) -> "InProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """There is nothing to end."""
+
+    def map(self, tasks: list[Task]) -> Iterator[Result]:
+        """Results in the order of the tasks; an image that was not solved has its status, and zeros for its gradient.
+
+        Raises
+        ------
+        WorkFailed: somebody asked to stop.
+        """
+        for task in tasks:
+            stop_if_asked()
+            yield self._result(task)
+        stop_if_asked()
+
+    def _result(self, task: Task) -> Result:
+        network, start = self.network.with_conductances(task.conductances), time.perf_counter()
+        waves = self.engine.simulate(network, task.currents)
+        simulated = time.perf_counter()
+        run = back = None
+        if waves.solved.any():
+            run = self.engine.forward(waves.chosen(waves.solved), task.labels[waves.solved], self.readout)
+            back = self.engine.backward(network, run) if task.gradient else None
+        ends = [(Status.OK, "") if solved else (Status.NOT_CONVERGED, NO_SOLUTION) for solved in waves.solved]
+        result = collect(network, task, ends, run, back)
+        done = time.perf_counter()
+        return replace(result, engine="native", simulation_seconds=simulated - start, gradient_seconds=done - simulated)

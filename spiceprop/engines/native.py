@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The native engine: a network on a grid of time points that all its images share, by kernels of its cell.
+
+Layers are simulated one after the other, because a layer depends on the one before only through its input currents:
+u_k(t_n) = r_k(t_n) W_k at every point, one matrix product for all points and images. Backwards it goes the same way as
+`network.backward`, by the kernels' own adjoint.
+
+There is no step control and no second attempt. The steps are those that ngspice would take if nothing but ``t_max``
+bound them: they begin small, because a cell's capacitors rarely start where its currents would have them, double, and
+stay at ``t_max``. With uniform steps of training's length the first of them would be wrong by a tenth of the membrane's
+range; with ten more points it is as good as ngspice's (measured in ``tests/engines/test_native.py``).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spiceprop.adjoint.steps import ArrayStates, Steps
+from spiceprop.compile import AdjointResult, kernels_of
+from spiceprop.compile.schemes import Scheme, theta_of
+from spiceprop.engines.deck import Transient
+from spiceprop.network import Backward, Forward, Network, Readout
+
+FIRST_STEP = 2.0**-10  # of the longest
+
+
+@dataclass(frozen=True)
+class Waveforms:
+    """States of all layers, one `ArrayStates` each, and which images (images,) were solved."""
+
+    arrays: list[ArrayStates]
+    solved: np.ndarray
+
+    def chosen(self, images: np.ndarray) -> list[ArrayStates]:
+        """The states of the images that a mask chooses."""
+        if images.all():
+            return self.arrays
+        return [ArrayStates(array.cell, array.x[:, :, images], array.u[:, images]) for array in self.arrays]
+
+
+def grid(transient: Transient) -> np.ndarray:
+    """Time points from 0 to the end: steps that double up to the longest, then equal ones."""
+    longest = min(transient.longest_step, transient.t_stop)
+    growing = longest * FIRST_STEP * 2.0 ** np.arange(int(-np.log2(FIRST_STEP)))
+    rest = max(transient.t_stop - growing.sum(), longest / 2)
+    count = int(np.ceil(rest / longest - 1e-9))
+    times = np.concatenate([[0.0], np.cumsum([*growing, *[rest / count] * count])])
+    return times * (transient.t_stop / times[-1])
+
+
+class NativeEngine:
+    """Simulates networks of one cell and analysis; conductances and the values of parameters may change."""
+
+    def __init__(self, network: Network, scheme: Scheme, dtype: type = np.float32):
+        self.scheme, self.kernels = scheme, kernels_of(network.cell, dtype)
+        self.times = grid(network.transient)
+        self.h = np.diff(self.times, prepend=-1.0)  # row 0 is no step
+
+    def simulate(self, network: Network, currents: np.ndarray) -> Waveforms:
+        """Images by the currents into the first layer's neurons, (images, neurons), in ampere."""
+        cell, arrays = network.cell, []
+        solved = np.ones(len(currents), dtype=bool)
+        u = self._rounded(currents)
+        for layer, crossbar in enumerate(network.crossbars):
+            if layer:
+                u = self._rounded(crossbar.currents(network.row_voltages(arrays[-1].x[cell.membrane])))
+            x, ok = self.kernels.transient(u, self.h, self.scheme, self._rounded(cell.parameters))
+            arrays.append(ArrayStates(cell, x, np.broadcast_to(u, x.shape[1:])))
+            solved &= ok.all(axis=-1)
+        return Waveforms(arrays, solved)
+
+    def forward(self, arrays: list[ArrayStates], labels: np.ndarray, readout: Readout) -> Forward:
+        """States with their reading."""
+        images = arrays[0].x.shape[2]
+        times = np.repeat(self.times[:, None], images, axis=1)
+        last = arrays[-1]
+        reading = readout.read(times, last.x[last.cell.membrane], labels)
+        return Forward(times, np.full(images, len(times)), arrays, reading)
+
+    def backward(self, network: Network, run: Forward, *, with_parameters: bool = False) -> Backward:
+        """One sweep from the last layer to the first; parameters' derivatives are summed over images and neurons."""
+        cell, membrane = network.cell, network.cell.membrane
+        p, by_membrane = self._rounded(cell.parameters), self._rounded(run.reading.by_potential)
+        layers: list[AdjointResult] = []
+        by_weight: list[np.ndarray] = []
+        by_parameter = np.zeros(len(cell.parameters) if with_parameters else 0)
+        for layer in range(len(run.arrays) - 1, -1, -1):
+            array = run.arrays[layer]
+            adjoint = self.kernels.transient_adjoint(
+                self.scheme,
+                *(array.x, np.ascontiguousarray(array.u), self.h, by_membrane[None], [membrane], p),
+                by_parameter=with_parameters,
+            )
+            layers.insert(0, adjoint)
+            if with_parameters:
+                by_parameter += adjoint.by_parameter.sum(axis=(1, 2), dtype=float)
+            if layer:
+                rows = network.row_voltages(run.arrays[layer - 1].x[membrane])
+                by_weight.insert(0, rows.transpose(1, 2, 0) @ adjoint.by_input.transpose(1, 0, 2))
+                by_membrane = (
+                    network.wiring.row_gain * adjoint.by_input @ self._rounded(network.crossbars[layer].weights.T)
+                )
+        by_input = layers[0].by_input.sum(axis=0, dtype=float)
+        return Backward(by_input, by_weight, by_parameter, layers, self._steps(run))
+
+    def _steps(self, run: Forward) -> Steps:
+        """The grid's, all of them known."""
+        h, theta = (
+            np.broadcast_to(row[:, None], run.times.shape) for row in (self.h, theta_of(self.scheme, len(self.h)))
+        )
+        return Steps(run.times, h, theta, run.counts, np.zeros(run.times.shape[1], dtype=int))
+
+    def _rounded(self, array: np.ndarray) -> np.ndarray:
+        """In the kernels' precision, contiguous."""
+        return np.ascontiguousarray(array, self.kernels.dtype)
