@@ -27,6 +27,7 @@ import sympy as sp
 from spiceprop.circuit import Cell
 from spiceprop.circuit.functions import numeric_value
 from spiceprop.circuit.mna import INPUT
+from spiceprop.compile.mirrors import mirrors
 from spiceprop.compile.program import Matrix, Program, pivot_order, program, slopes, solved, with_logistics
 
 RATE = sp.Symbol("1/r", real=True)
@@ -46,15 +47,17 @@ def _named(name: str, count: int) -> list[sp.Symbol]:
 
 
 class CellSteps:
-    """The programs of one cell, made when they are first asked for."""
+    """The programs of one cell; logistic functions may share exponentials where parameters allow it (`mirrors`)."""
 
-    def __init__(self, cell: Cell):
+    def __init__(self, cell: Cell, *, sharing: bool = False):
         self.cell, system = cell, cell.system
         self.parameters = list(system.parameters.values())
         self.unknowns = list(system.unknowns)
         self.residual = [with_logistics(row) for row in system.residual]
         self.charges = [with_logistics(charge) for charge in system.charges]
         self.incidence = system.incidence
+        self.mirrors = mirrors([*self.residual, *self.charges], self.parameters)
+        self._shared, self._exponentials = (self.mirrors.names, self.mirrors.values) if sharing else ({}, [])
         self.lambdas, self.mus = _named("lambda", len(self.unknowns)), _named("mu", len(self.charges))
 
     @cached_property
@@ -131,7 +134,7 @@ class CellSteps:
         before, found = self._transposed(right)
         leaving = list(self.incidence.T * sp.Matrix(found))
         mu = [(part - s) * RATE for part, s in zip(leaving, carried, strict=True)]
-        changes = [sp.Symbol(f"change{index}", real=True) for index in range(len(mu))]
+        changes = [sp.Symbol(f"Change{index}", real=True) for index in range(len(mu))]
         before += [(change, new - old) for change, new, old in zip(changes, mu, later, strict=True)]
         total = sp.Add(*map(sp.Mul, found, self.residual), *map(sp.Mul, changes, self.charges))
         wanted = self._slopes(total, self.parameters if by_parameter else [])
@@ -173,4 +176,8 @@ class CellSteps:
         return [sp.diff(total, symbol) for symbol in symbols]
 
     def _step(self, inputs: list[sp.Symbol], results: Sequence[sp.Expr], before: list = ()) -> Step:
-        return Step(inputs, program(results, self.parameters, before))
+        before = [(symbol, value.xreplace(self._shared)) for symbol, value in before]
+        results = [sp.sympify(result).xreplace(self._shared) for result in results]
+        used = set().union(*(value.free_symbols for value in [*results, *(value for _, value in before)]))
+        first = [(symbol, value) for symbol, value in self._exponentials if symbol in used]
+        return Step(inputs, program(results, self.parameters, first + before))

@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from cells import CELLS, cell_of
+from cells import CELLS, MORE_CELLS, cell_of
 from numpy_cell import NumpyCell
 
 from spiceprop.engines import Transient, deck
@@ -36,7 +36,7 @@ def trajectory(text: str):
     return cell, times, np.concatenate([cell.initial_unknowns[:, None], run.values], axis=1), current
 
 
-@pytest.mark.parametrize("text", CELLS.values(), ids=CELLS)
+@pytest.mark.parametrize("text", MORE_CELLS.values(), ids=MORE_CELLS)
 def test_the_equations_hold_at_the_points_of_ngspice(text):
     cell, times, x, current = trajectory(text)
     equations = NumpyCell(cell)

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from cells import CELLS, cell_of
+from cells import MORE_CELLS, cell_of
 from numpy_cell import NumpyCell
 from small_networks import NETLISTS, small_network
 
@@ -17,11 +17,15 @@ from spiceprop.compile.schemes import SCHEMES
 from spiceprop.netlist import read_netlist
 
 NEURONS = ("mif", "mif_firing")
-EVERY = [*NEURONS, *CELLS]
+EVERY = [*NEURONS, *MORE_CELLS]
 
 
 def named(name: str) -> Cell:
-    return Cell.from_netlist(read_netlist(NETLISTS / f"{name}.cir"), name) if name in NEURONS else cell_of(CELLS[name])
+    return (
+        Cell.from_netlist(read_netlist(NETLISTS / f"{name}.cir"), name)
+        if name in NEURONS
+        else cell_of(MORE_CELLS[name])
+    )
 
 
 def currents(name: str, images: int = 3, neurons: int = 3) -> np.ndarray:
@@ -241,6 +245,17 @@ def test_currents_may_change_from_point_to_point():
     changed, _ = kernels.transient(wide, h, "trapezoid")
     assert np.array_equal(changed[:, :30], x[:, :30])
     assert (changed[0, 30] != x[0, 30]).all()
+
+
+def test_thresholds_far_apart_share_no_exponential():
+    """Beyond some 80 k between opening and closing a float32 could not hold exp(-c)."""
+    cell, u, h = named("mif"), currents("mif"), grid()
+    p = cell.parameters.copy()
+    p[cell.parameter_names.index("k")] = 0.5e-3  # 210 k apart
+    fine, _ = kernels_of(cell).transient(u, h, "trapezoid", p)
+    coarse, ok = kernels_of(cell, np.float32).transient(u, h, "trapezoid", p)
+    assert ok.all()
+    assert np.abs(fine - coarse).max() < 1e-4 * np.ptp(fine)
 
 
 def test_wrong_shapes_are_refused():
