@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 
 from spiceprop.circuit import Cell
-from spiceprop.circuit.functions import NUMERIC
+from spiceprop.circuit.functions import numeric_value
 from spiceprop.compile.c_code import filled, template
 from spiceprop.compile.cell_code import CellCode
 from spiceprop.compile.cell_steps import CellSteps
@@ -54,8 +54,8 @@ class Kernels:
         self._name, real = REALS[self.dtype.name]
         self._task = task_type(real, cell.size)
         self._libraries: dict[tuple[bool, bool], ctypes.CDLL] = {}
-        distances = CellSteps(cell).mirrors.distances
-        self._distances = sp.lambdify(list(cell.system.parameters.values()), distances, modules=NUMERIC)
+        self._distances = CellSteps(cell).mirrors.distances
+        self._usual = self._kind(cell.parameters)
         self._library(cell.parameters)
 
     def rule_residuals(self, x, u, h, p=None) -> tuple[np.ndarray, np.ndarray]:
@@ -93,9 +93,15 @@ class Kernels:
         call = Call(self, x.shape[1:], p).given(x=x, h=h).currents(u)
         return call.adjoint("linear_adjoint", by_state, rows, by_time, by_parameter)
 
+    def _kind(self, p: np.ndarray) -> tuple[bool, bool]:
+        """Whether each neuron has parameters of its own, and whether exponentials may be shared."""
+        values = dict(zip(self.cell.system.parameters.values(), p, strict=True))
+        distances = [numeric_value(distance, values) for distance in self._distances]
+        return p.ndim == 2, all(bool(np.all(np.abs(distance) < NEAR)) for distance in distances)
+
     def _library(self, p: np.ndarray) -> ctypes.CDLL:
-        """For parameters of all neurons or of each, which may share exponentials or not: made when first needed."""
-        kind = p.ndim == 2, bool(all(np.abs(distance).max() < NEAR for distance in self._distances(*p)))
+        """For the kind of the parameters: made when it is first needed."""
+        kind = self._usual if p is self.cell.parameters else self._kind(p)
         if kind not in self._libraries:
             made = binary(f"{self._name} {kind} {self._equations}", lambda: self._source(*kind), INTERFACE)
             self._libraries[kind] = ctypes.CDLL(str(made))
