@@ -35,6 +35,14 @@ CELLS = {
     ),
 }
 
+# the inductor's start is no voltage of a node
+MORE_CELLS = CELLS | {
+    "an inductor": (
+        ".subckt cell mem l=10m r=20 c=1u v0=0.1 i0=1m\nC1 mem 0 {c} ic={v0}\nL1 mem b {l} ic={i0}\nR1 b 0 {r}\n"
+        "R2 mem 0 10k\n.ends"
+    ),
+}
+
 
 def cell_of(text: str, **supplies: float) -> Cell:
     return Cell.from_netlist(read_text(f"* t\n{text}\n", "neuron.cir"), "cell", supplies)

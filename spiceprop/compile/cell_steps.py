@@ -27,6 +27,7 @@ import sympy as sp
 from spiceprop.circuit import Cell
 from spiceprop.circuit.functions import numeric_value
 from spiceprop.circuit.mna import INPUT
+from spiceprop.compile.mirrors import mirrors
 from spiceprop.compile.program import Matrix, Program, pivot_order, program, slopes, solved, with_logistics
 
 RATE = sp.Symbol("1/r", real=True)
@@ -46,15 +47,17 @@ def _named(name: str, count: int) -> list[sp.Symbol]:
 
 
 class CellSteps:
-    """The programs of one cell, made when they are first asked for."""
+    """The programs of one cell; logistic functions may share exponentials where parameters allow it (`mirrors`)."""
 
-    def __init__(self, cell: Cell):
+    def __init__(self, cell: Cell, *, sharing: bool = False):
         self.cell, system = cell, cell.system
         self.parameters = list(system.parameters.values())
         self.unknowns = list(system.unknowns)
         self.residual = [with_logistics(row) for row in system.residual]
         self.charges = [with_logistics(charge) for charge in system.charges]
         self.incidence = system.incidence
+        self.mirrors = mirrors([*self.residual, *self.charges], self.parameters)
+        self._shared, self._exponentials = (self.mirrors.names, self.mirrors.values) if sharing else ({}, [])
         self.lambdas, self.mus = _named("lambda", len(self.unknowns)), _named("mu", len(self.charges))
 
     @cached_property
@@ -90,10 +93,6 @@ class CellSteps:
             sample[place] = numeric_value(entry, values)
         return pivot_order(sample)
 
-    def states(self) -> Step:
-        """f and q at a point."""
-        return self._step([*self.unknowns, INPUT], [*self.residual, *self.charges])
-
     def charge_values(self) -> Step:
         """q at a point."""
         return self._step(self.unknowns, self.charges)
@@ -123,40 +122,6 @@ class CellSteps:
         moved = [value + d for value, d in zip(self.unknowns, update, strict=True)]
         return self._step([*self.unknowns, INPUT, RATE], moved, before)
 
-    def multipliers(self) -> Step:
-        """lambda from dL/dx and what Q' is to be multiplied with."""
-        slope, carried = _named("slope", len(self.unknowns)), _named("carried", len(self.charges))
-        right = [-part for part in slope]
-        for (charge, column), value in self.capacitances.items():
-            right[column] += value * carried[charge]
-        before, found = self._transposed(right)
-        return self._step([*self.unknowns, INPUT, RATE, *slope, *carried], found, before)
-
-    def by_parameter(self) -> Step:
-        """dL/dp of a point, from lambda and the change of mu at it."""
-        return self._step(
-            [*self.unknowns, INPUT, *self.lambdas, *self.mus],
-            self._slopes(
-                sp.Add(*map(sp.Mul, self.lambdas, self.residual), *map(sp.Mul, self.mus, self.charges)), self.parameters
-            ),
-        )
-
-    def linear_multipliers(self) -> Step:
-        """lambda from dL/dx of a linearly implicit step."""
-        slope = _named("slope", len(self.unknowns))
-        before, found = self._transposed([-part for part in slope])
-        return self._step([*self.unknowns, INPUT, RATE, *slope], found, before)
-
-    def linear_backwards(self, *, by_parameter: bool) -> Step:
-        """(dG/dx)' lambda, and (dG/dp)' lambda where asked for."""
-        update = _named("update", len(self.unknowns))
-        rows = dict(enumerate(self.residual))
-        for (row, column), slope in self.jacobian.items():
-            rows[row] += slope * update[column]
-        total = sp.Add(*(factor * rows[row] for row, factor in enumerate(self.lambdas)))
-        wanted = [*self.unknowns, *(self.parameters if by_parameter else [])]
-        return self._step([*self.unknowns, INPUT, RATE, *update, *self.lambdas], self._slopes(total, wanted))
-
     def sweep(self, *, by_parameter: bool) -> Step:
         """mu_n and dL/du_n, and dL/dp of the point where asked for, from dL/dx_n, mu_(n+1) and s_n."""
         slope, later, carried = (
@@ -169,7 +134,7 @@ class CellSteps:
         before, found = self._transposed(right)
         leaving = list(self.incidence.T * sp.Matrix(found))
         mu = [(part - s) * RATE for part, s in zip(leaving, carried, strict=True)]
-        changes = [sp.Symbol(f"change{index}", real=True) for index in range(len(mu))]
+        changes = [sp.Symbol(f"Change{index}", real=True) for index in range(len(mu))]
         before += [(change, new - old) for change, new, old in zip(changes, mu, later, strict=True)]
         total = sp.Add(*map(sp.Mul, found, self.residual), *map(sp.Mul, changes, self.charges))
         wanted = self._slopes(total, self.parameters if by_parameter else [])
@@ -211,4 +176,8 @@ class CellSteps:
         return [sp.diff(total, symbol) for symbol in symbols]
 
     def _step(self, inputs: list[sp.Symbol], results: Sequence[sp.Expr], before: list = ()) -> Step:
-        return Step(inputs, program(results, self.parameters, before))
+        before = [(symbol, value.xreplace(self._shared)) for symbol, value in before]
+        results = [sp.sympify(result).xreplace(self._shared) for result in results]
+        used = set().union(*(value.free_symbols for value in [*results, *(value for _, value in before)]))
+        first = [(symbol, value) for symbol, value in self._exponentials if symbol in used]
+        return Step(inputs, program(results, self.parameters, first + before))

@@ -9,9 +9,11 @@ import numpy as np
 import sympy as sp
 
 from spiceprop.circuit import Cell
+from spiceprop.circuit.functions import numeric_value
 from spiceprop.compile.c_code import filled, template
 from spiceprop.compile.cell_code import CellCode
 from spiceprop.compile.cell_steps import CellSteps
+from spiceprop.compile.mirrors import NEAR
 from spiceprop.compile.schemes import MOST_ITERATIONS, AdjointResult, theta_of, tolerances
 from spiceprop.compile.toolchain import binary
 
@@ -51,8 +53,10 @@ class Kernels:
         self.cell, self.dtype = cell, np.dtype(dtype)
         self._name, real = REALS[self.dtype.name]
         self._task = task_type(real, cell.size)
-        self._libraries: dict[bool, ctypes.CDLL] = {}
-        self._library(own_parameters=False)
+        self._libraries: dict[tuple[bool, bool], ctypes.CDLL] = {}
+        self._distances = CellSteps(cell).mirrors.distances
+        self._usual = self._kind(cell.parameters)
+        self._library(cell.parameters)
 
     def rule_residuals(self, x, u, h, p=None) -> tuple[np.ndarray, np.ndarray]:
         """Sums of squares of each rule over charges and neurons, (points, images) each; see `adjoint.steps`."""
@@ -89,14 +93,19 @@ class Kernels:
         call = Call(self, x.shape[1:], p).given(x=x, h=h).currents(u)
         return call.adjoint("linear_adjoint", by_state, rows, by_time, by_parameter)
 
-    def _library(self, *, own_parameters: bool) -> ctypes.CDLL:
-        """Of shared parameters, or of a neuron's own: made when it is first asked for."""
-        if own_parameters not in self._libraries:
-            made = binary(
-                f"{self._name} {own_parameters} {self._equations}", lambda: self._source(own_parameters), INTERFACE
-            )
-            self._libraries[own_parameters] = ctypes.CDLL(str(made))
-        return self._libraries[own_parameters]
+    def _kind(self, p: np.ndarray) -> tuple[bool, bool]:
+        """Whether each neuron has parameters of its own, and whether exponentials may be shared."""
+        values = dict(zip(self.cell.system.parameters.values(), p, strict=True))
+        distances = [numeric_value(distance, values) for distance in self._distances]
+        return p.ndim == 2, all(bool(np.all(np.abs(distance) < NEAR)) for distance in distances)
+
+    def _library(self, p: np.ndarray) -> ctypes.CDLL:
+        """For the kind of the parameters: made when it is first needed."""
+        kind = self._usual if p is self.cell.parameters else self._kind(p)
+        if kind not in self._libraries:
+            made = binary(f"{self._name} {kind} {self._equations}", lambda: self._source(*kind), INTERFACE)
+            self._libraries[kind] = ctypes.CDLL(str(made))
+        return self._libraries[kind]
 
     @cached_property
     def _equations(self) -> str:
@@ -112,8 +121,8 @@ class Kernels:
         ]
         return "\n".join(map(sp.srepr, parts))
 
-    def _source(self, own_parameters: bool) -> str:
-        code = CellCode(CellSteps(self.cell))
+    def _source(self, own_parameters: bool, sharing: bool) -> str:
+        code = CellCode(CellSteps(self.cell, sharing=sharing))
         return filled(
             template("kernels.c"),
             {
@@ -138,16 +147,15 @@ class Call:
         self._task.points, self._task.images, self._task.neurons = shape
         p = np.asarray(kernels.cell.parameters if p is None else p)
         count = len(kernels.cell.parameters)
-        self._own = p.ndim == 2
-        self._check("p", p, (count, shape[2]) if self._own else (count,))
+        self._check("p", p, (count, shape[2]) if p.ndim == 2 else (count,))
+        self._library = kernels._library(p)
         self._point("p", np.ascontiguousarray(p, kernels.dtype))
         self._task.relative, absolute = tolerances(kernels.cell, kernels.dtype)
         self._task.absolute[:] = absolute.tolist()
         self._task.most_iterations = MOST_ITERATIONS
 
     def __call__(self, name: str) -> None:
-        library = self._kernels._library(own_parameters=self._own)
-        getattr(library, name)(ctypes.byref(self._task))
+        getattr(self._library, name)(ctypes.byref(self._task))
 
     def given(self, **arrays: np.ndarray) -> "Call":
         """Arrays of the shapes that the kernel's docstring says."""

@@ -12,7 +12,9 @@ second exponential and no square that could overflow in float32.
 Linear systems are solved by an LU factorisation that is unrolled here, entry by entry, in a fixed order of pivots:
 what is zero by structure costs nothing, and all lanes do the same operations. The order is chosen once, on a sample of
 the matrix, after H. Markowitz, "The elimination form of the inverse and its application to linear programming",
-Management Science 1957: small fill-in among the entries that are large enough.
+Management Science 1957: small fill-in among the entries that are large enough. Among equals a pivot comes first that
+waits for fewer others, for divisions take long, and one on the diagonal, which holds the capacitances: it is large at
+any point, not only in the sample.
 """
 
 from collections.abc import Iterable, Sequence
@@ -151,17 +153,19 @@ def pivot_order(sample: np.ndarray) -> list[tuple[int, int]]:
     matrix, order = np.array(sample, dtype=float), []
     pattern = matrix != 0
     rows, columns = set(range(len(matrix))), set(range(len(matrix)))
+    depth = [0] * len(matrix)  # pivots that a row has to wait for, one after the other
     while rows:
         size = {row: max((abs(matrix[row, column]) for column in columns), default=0.0) for row in rows}
         candidates = [
-            ((pattern[row, list(columns)].sum() - 1) * (pattern[list(rows), column].sum() - 1), row, column)
+            (fill, depth[row], row != column, row, column)
             for row in rows
             for column in columns
             if pattern[row, column] and abs(matrix[row, column]) >= LARGE_ENOUGH * size[row] > 0
+            for fill in [(pattern[row, list(columns)].sum() - 1) * (pattern[list(rows), column].sum() - 1)]
         ]
         if not candidates:
             raise SingularSystem("the cell's equations do not determine all of its unknowns")
-        _, row, column = min(candidates)
+        *_, row, column = min(candidates)
         order.append((row, column))
         rows.remove(row)
         columns.remove(column)
@@ -169,6 +173,7 @@ def pivot_order(sample: np.ndarray) -> list[tuple[int, int]]:
             if pattern[other, column]:
                 matrix[other] -= matrix[row] * (matrix[other, column] / matrix[row, column])
                 pattern[other, list(columns)] |= pattern[row, list(columns)]
+                depth[other] = max(depth[other], depth[row] + 1)
     return order
 
 

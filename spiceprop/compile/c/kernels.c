@@ -72,7 +72,9 @@ static void find_place(const Task *t, long block, Place *at)
 INLINE void take(Row row, const real *from, const Place *at)
 {
     if (at->count == BLOCK) {
-        memcpy(row, from, sizeof(Row));
+        VECTORS
+        for (int l = 0; l < BLOCK; l++)
+            row[l] = from[l];
         return;
     }
     for (int l = 0; l < BLOCK; l++)
@@ -81,9 +83,11 @@ INLINE void take(Row row, const real *from, const Place *at)
 
 INLINE void give(real *to, const Row row, const Place *at)
 {
-    if (at->count == BLOCK)
-        memcpy(to, row, sizeof(Row));
-    else
+    if (at->count == BLOCK) {
+        VECTORS
+        for (int l = 0; l < BLOCK; l++)
+            to[l] = row[l];
+    } else
         memcpy(to, row, (size_t)at->count * sizeof(real));
 }
 
@@ -109,6 +113,24 @@ INLINE void take_input(const Task *t, const Place *at, Row u, long point)
     take(u, t->u + t->input_stride * point + at->first, at);
 }
 
+/* `row` becomes the row at `from`, `update` what the old one has more than that. */
+INLINE void step_back(Row update, Row row, const real *from, const Place *at)
+{
+    if (at->count == BLOCK) {
+        VECTORS
+        for (int l = 0; l < BLOCK; l++) {
+            update[l] = row[l] - from[l];
+            row[l] = from[l];
+        }
+        return;
+    }
+    for (int l = 0; l < BLOCK; l++) {
+        const real now = from[l < at->count ? l : at->count - 1];
+        update[l] = row[l] - now;
+        row[l] = now;
+    }
+}
+
 static void take_parameters(const Task *t, const Place *at, Own *p)
 {
     for (int i = 0; i < PARAMETERS; i++)
@@ -116,24 +138,27 @@ static void take_parameters(const Task *t, const Place *at, Own *p)
             p[i][l] = OWN_PARAMETERS ? t->p[i * t->neurons + at->neuron[l]] : t->p[i];
 }
 
+INLINE void add(Row total, const real *part)
+{
+    VECTORS
+    for (int l = 0; l < BLOCK; l++)
+        total[l] += part[l];
+}
+
 /* dL/dx of a point is added to `slope`; rows of unknowns that the loss does not know stay as they are. */
 INLINE void add_slopes(const Task *t, const Place *at, Row *slope, long point)
 {
     for (int i = 0; i < UNKNOWNS; i++)
         if (t->by_state[i]) {
-            Row part;
-            take(part, t->by_state[i] + point * lanes_of(t) + at->first, at);
-            VECTORS
-            for (int l = 0; l < BLOCK; l++)
-                slope[i][l] += part[l];
+            const real *const from = t->by_state[i] + point * lanes_of(t) + at->first;
+            if (at->count == BLOCK) {
+                add(slope[i], from);
+            } else {
+                Row part;
+                take(part, from, at);
+                add(slope[i], part);
+            }
         }
-}
-
-INLINE void add(Row total, const Row part)
-{
-    VECTORS
-    for (int l = 0; l < BLOCK; l++)
-        total[l] += part[l];
 }
 
 INLINE void fill(Row row, real value)
@@ -361,18 +386,14 @@ EXPORT void linear_adjoint(const Task *t)
         memset(total, 0, sizeof total);
         memset(by_parameter, 0, sizeof by_parameter);
         take_input(t, &at, u, 0);
-        take_state(t, &at, update, t->points - 1);
+        take_state(t, &at, x, t->points - 1);
         add_slopes(t, &at, slope, t->points - 1);
         for (long n = t->points - 1; n > 0; n--) {
-            Row ahead[UNKNOWNS];
             fill(rate, R(1.0) / t->h[n]);
             if (t->input_stride)
                 take_input(t, &at, u, n);
-            memcpy(ahead, n == t->points - 1 ? update : x, sizeof x);
-            take_state(t, &at, x, n - 1);
             for (int i = 0; i < UNKNOWNS; i++)
-                for (int l = 0; l < BLOCK; l++)
-                    update[i][l] = ahead[i][l] - x[i][l];
+                step_back(update[i], x[i], place_of(t, &at, t->x, i, n - 1), &at);
             if (t->by_parameter)
                 linear_parameter_sweep(x, u, rate, update, slope, p, linear_parameter_sweep_w, by_input, by_parameter);
             else
