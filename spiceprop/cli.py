@@ -102,6 +102,17 @@ def grad(arguments: argparse.Namespace, output: Output) -> int:
     return DONE if done.gradient.ok and done.agrees else FAILED
 
 
+def compile(arguments: argparse.Namespace, output: Output) -> int:
+    from spiceprop.compile.dropin import compile_file
+
+    path, colon, name = arguments.subcircuit.rpartition(":")
+    if not (path and colon and name):
+        raise UserError(f"'{arguments.subcircuit}' names no subcircuit: write NETLIST:SUBCKT")
+    done = compile_file(Path(path), name, arguments.out, tuple(arguments.library))
+    output.result(done.summary(), done.text())
+    return DONE
+
+
 def run(arguments: argparse.Namespace, output: Output) -> int:
     from spiceprop.experiment import load_experiment
     from spiceprop.report import progress_bar, result_table
@@ -153,6 +164,9 @@ def _parser() -> argparse.ArgumentParser:
     def netlist(function: Any, text: str) -> argparse.ArgumentParser:
         added = verb(function, text)
         added.add_argument("netlist", type=Path, metavar="NETLIST")
+        return with_libraries(added)
+
+    def with_libraries(added: argparse.ArgumentParser) -> argparse.ArgumentParser:
         added.add_argument(
             "--library", action="append", default=[], type=Path, metavar="DIR", help="a folder that includes may lie in"
         )
@@ -178,6 +192,9 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--check", action="store_true", help="compare with finite differences of ngspice")
     added.add_argument("--tolerance", type=float, default=0.02, help="relative, for --check (default: %(default)s)")
     added.add_argument("--time-limit", type=float, default=60.0, metavar="S", help="of one simulation (default: 60)")
+    added = with_libraries(verb(compile, "a subcircuit as native code, and an include file for plain ngspice"))
+    added.add_argument("subcircuit", metavar="NETLIST:SUBCKT")
+    added.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the two files are written")
     added = verb(run, "train, evaluate, write the run folder")
     added.add_argument("experiment", type=Path, metavar="EXPERIMENT.toml")
     added.add_argument("--set", action="append", default=[], metavar="section.key=value")

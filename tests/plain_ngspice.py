@@ -36,9 +36,17 @@ def read_raw(path: Path) -> dict[str, np.ndarray]:
     return [vectors for name, vectors in read_plots(path) if name == "Transient Analysis"][-1]
 
 
-def run_ngspice(netlist: Path, *options: str, home: Path | None = None) -> str:
+def newest_ngspice() -> libraries.Library:
+    """The checkout's own, where there is one, whatever the environment names: native code needs ngspice 44."""
+    own = libraries.OWN
+    return libraries.Library(str(own / "lib" / "libngspice.so.0"), own / "share") if own.exists() else libraries.SYSTEM
+
+
+def run_ngspice(
+    netlist: Path, *options: str, home: Path | None = None, library: libraries.Library | None = None
+) -> str:
     """What ``ngspice -b`` says of a netlist, in the folder of that netlist."""
-    library, program, environment = libraries.chosen(), "ngspice", dict(os.environ)
+    library, program, environment = library or libraries.chosen(), "ngspice", dict(os.environ)
     if library.share:
         program = str(library.share.parent / "bin" / "ngspice")
         environment[libraries.SCRIPTS_VARIABLE] = str(library.share)

@@ -42,49 +42,15 @@ class System:
     parameters: dict[str, sp.Symbol]
 
 
-class Builder:
-    """Puts a circuit's symbols into the stamps of its elements and collects the rows."""
+class Rows:
+    """Puts a circuit's symbols into the stamps of elements and collects what they add to the rows."""
 
-    def __init__(self, circuit: FlatCircuit, supplies: dict[str, float]):
-        self.circuit = circuit
-        self.translator = Translator(circuit.scope, no_probe)
+    def __init__(self, circuit: FlatCircuit, translator: Translator):
+        self.circuit, self.translator = circuit, translator
         self.binder = Binder(circuit, Environment())
         self.known: dict[str, sp.Expr] = {"v(0)": sp.Integer(0)}
-        self.known |= {f"v({node})": sp.Float(value, 17) for node, value in supplies.items()}
-        self.sensed = self._sensed_branches()
-        self.held: set[str] = set()
-        self._hold_nodes()
         self.rows: dict[str, sp.Expr] = {}
         self.charges: list[tuple[dict[str, int], sp.Expr, sp.Expr]] = []
-
-    def _sensed_branches(self) -> set[str]:
-        names = set()
-        for flat in self.circuit.elements:
-            if flat.element.name[0] in "fh":
-                names |= set(flat.controls)
-            names |= {element_name(p.targets[0], flat.prefix) for p in flat.probes() if p.quantity == "i"}
-        return names
-
-    def _hold_nodes(self) -> None:
-        """Find the nodes that DC voltage sources hold, in as many rounds as sources hang on sources."""
-        sources = [flat for flat in self.circuit.elements if flat.element.name[0] == "v"]
-        progress = True
-        while progress:
-            progress = False
-            for flat in sources:
-                if flat.name in self.held | self.sensed or flat.element.waveform:
-                    continue
-                plus, minus = (f"v({node})" for node in flat.nodes)
-                if (plus in self.known) == (minus in self.known):
-                    continue
-                dc = flat.element.dc
-                value = self.translator.parameter(dc.expression, flat.scope) if dc else sp.Integer(0)
-                if minus in self.known:
-                    self.known[plus] = self.known[minus] + value
-                else:
-                    self.known[minus] = self.known[plus] - value
-                self.held.add(flat.name)
-                progress = True
 
     def unknown(self, name: str) -> sp.Expr:
         return self.known[name] if name in self.known else sp.Symbol(name, real=True)
@@ -115,6 +81,46 @@ class Builder:
             zero = "has 0 Ohm: write a value" if element.name[0] == "r" else "divides by 0"
             raise element.span.error(f"{element.name} {zero}")
         return result
+
+
+class Builder(Rows):
+    """All elements of a cell, its supplies held."""
+
+    def __init__(self, circuit: FlatCircuit, supplies: dict[str, float]):
+        super().__init__(circuit, Translator(circuit.scope, no_probe))
+        self.known |= {f"v({node})": sp.Float(value, 17) for node, value in supplies.items()}
+        self.sensed = self._sensed_branches()
+        self.held: set[str] = set()
+        self._hold_nodes()
+
+    def _sensed_branches(self) -> set[str]:
+        names = set()
+        for flat in self.circuit.elements:
+            if flat.element.name[0] in "fh":
+                names |= set(flat.controls)
+            names |= {element_name(p.targets[0], flat.prefix) for p in flat.probes() if p.quantity == "i"}
+        return names
+
+    def _hold_nodes(self) -> None:
+        """Find the nodes that DC voltage sources hold, in as many rounds as sources hang on sources."""
+        sources = [flat for flat in self.circuit.elements if flat.element.name[0] == "v"]
+        progress = True
+        while progress:
+            progress = False
+            for flat in sources:
+                if flat.name in self.held | self.sensed or flat.element.waveform:
+                    continue
+                plus, minus = (f"v({node})" for node in flat.nodes)
+                if (plus in self.known) == (minus in self.known):
+                    continue
+                dc = flat.element.dc
+                value = self.translator.parameter(dc.expression, flat.scope) if dc else sp.Integer(0)
+                if minus in self.known:
+                    self.known[plus] = self.known[minus] + value
+                else:
+                    self.known[minus] = self.known[plus] - value
+                self.held.add(flat.name)
+                progress = True
 
     def initial_node(self, node: str) -> sp.Expr:
         """The voltage of a node at t = 0: known, ``.ic``, or by a capacitor with ``ic=`` to a known node."""

@@ -4,6 +4,8 @@
 A program is made for many lanes (instances of a cell) and many steps, so what depends on parameters alone is *hoisted*:
 it is computed once a lane and not once a step. Common subexpressions are shared across all results.
 
+Names made here begin with a capital, which no name of a netlist does: a parameter may be called ``w0``.
+
 Logistic functions are found before anything is differentiated. 1/(1 + exp z) has the slope -s (1 - s), which needs no
 second exponential and no square that could overflow in float32.
 
@@ -61,7 +63,7 @@ def slopes(rows: Sequence[sp.Expr], symbols: Sequence[sp.Symbol]) -> Matrix:
 def program(results: Iterable[sp.Expr], parameters: Iterable[sp.Symbol], before: Assignments = ()) -> Program:
     """Results with shared subexpressions. ``before`` are assignments that the results refer to, in order."""
     results = [sp.sympify(result) for result in results]
-    named = sp.numbered_symbols("t", real=True)
+    named = sp.numbered_symbols("T", real=True)
     reduced = _shared([value for _, value in before] + results, named)
     shared, values = reduced
     assignments = _in_order(shared, [(symbol, value) for (symbol, _), value in zip(before, values, strict=False)])
@@ -127,7 +129,7 @@ class _Hoister:
         if value.is_Symbol:
             return value
         if value not in self._names:
-            self.name(sp.Symbol(f"w{len(self.constants)}", real=True), value)
+            self.name(sp.Symbol(f"W{len(self.constants)}", real=True), value)
         return self._names[value]
 
     def hoist(self, value: sp.Expr) -> sp.Expr:
@@ -180,7 +182,7 @@ def solved(matrix: Matrix, right: Sequence[sp.Expr], order: list[tuple[int, int]
     right, assignments = list(right), []
 
     def assigned(name: str, value: sp.Expr) -> sp.Symbol:
-        symbol = sp.Symbol(f"{name}{len(assignments)}", real=True)
+        symbol = sp.Symbol(f"{name.capitalize()}{len(assignments)}", real=True)
         assignments.append((symbol, value))
         return symbol
 

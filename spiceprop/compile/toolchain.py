@@ -4,9 +4,9 @@
 A binary is found by a hash of all it depends on: the equations, the code that makes C of them, the compiler and its
 version, the flags, the processor that ``-march=native`` stands for on this machine, and the version of the interface it
 is loaded through. So a cache on a shared home never gives one processor's code to another, and to find a binary no C
-has to be made. The folder is the user's alone (0700), for what lies in it is
-loaded as native code: one that belongs to somebody else, or that others may write to, is not used. A file is written
-beside and renamed, and a binary whose checksum does not fit is made anew.
+has to be made. The folder is the user's alone (0700), for what lies in it is loaded as native code: a link, or a folder
+that belongs to somebody else or that others may write to, is not used. A file is written beside and renamed, and a
+binary whose checksum does not fit is made anew.
 
 ``-ffast-math`` is for the compiler alone: given to the linker, it would switch off denormal numbers in each thread that
 loads the library.
@@ -16,11 +16,12 @@ import hashlib
 import logging
 import os
 import platform
+import shlex
 import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -46,32 +47,36 @@ class Compiler:
 
     Attributes
     ----------
-    path: the program.
+    command: the program, and what ``$CC`` has behind it.
     version: its first line of ``--version``.
     processor: what it makes of ``-march=native`` here: the flags it passes to itself.
     """
 
-    path: str
+    command: tuple[str, ...]
     version: str
     processor: str
 
 
 @cache
 def compiler() -> Compiler:
-    """``$CC``, or ``cc`` or ``gcc`` on the path.
+    """``$CC``, which may have arguments (``ccache gcc``), or ``cc``, ``gcc`` or ``clang`` on the path.
 
     Raises
     ------
     NotCompiled: there is none, or it does not run.
     """
-    wanted = os.environ.get("CC", "")
-    path = next(filter(None, map(shutil.which, [wanted] if wanted else ["cc", "gcc", "clang"])), None)
-    if path is None:
+    wanted = os.environ.get("CC", "").strip()
+    try:
+        candidates = [shlex.split(wanted)] if wanted else [["cc"], ["gcc"], ["clang"]]
+    except ValueError as error:
+        raise NotCompiled(f"the C compiler {wanted!r} of $CC cannot be read: {error}") from error
+    command = next(([path, *words[1:]] for words in candidates if (path := shutil.which(words[0]))), None)
+    if command is None:
         raise NotCompiled(f"there is no C compiler{f' {wanted!r}' if wanted else ''}: {INSTALL}")
-    version = _run([path, "--version"]).stdout.splitlines()
-    native = _run([path, "-march=native", "-E", "-v", "-x", "c", os.devnull])
+    version = _run([*command, "--version"]).stdout.splitlines()
+    native = _run([*command, "-march=native", "-E", "-v", "-x", "c", os.devnull])
     processor = [line for line in native.stderr.splitlines() if "-march=" in line or "-target-cpu" in line]
-    return Compiler(os.path.realpath(path), version[0] if version else "", "\n".join(processor))
+    return Compiler(tuple(command), version[0] if version else "", "\n".join(processor))
 
 
 def _run(words: list[str]) -> subprocess.CompletedProcess:
@@ -80,7 +85,7 @@ def _run(words: list[str]) -> subprocess.CompletedProcess:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotCompiled(f"the C compiler {words[0]} does not run: {error}") from error
     if done.returncode:
-        said = " | ".join(done.stderr.strip().splitlines()[:3]) or f"exit code {done.returncode}"
+        said = " | ".join((done.stderr or done.stdout).strip().splitlines()[:3]) or f"exit code {done.returncode}"
         raise NotCompiled(f"the C compiler {words[0]} failed: {said}")
     return done
 
@@ -117,7 +122,7 @@ def binary(equations: str, source: Callable[[], str], interface: str) -> Path:
     NotCompiled: no compiler, or it fails; or there is no folder to keep the result in.
     """
     found = compiler()
-    parts = (equations, generator(), found.path, found.version, found.processor, *FLAGS, *FAST_MATH, interface)
+    parts = (equations, generator(), *found.command, found.version, found.processor, *FLAGS, *FAST_MATH, interface)
     name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     for folder in _folders():
         made = folder / f"{name}.so"
@@ -131,20 +136,30 @@ def binary(equations: str, source: Callable[[], str], interface: str) -> Path:
     raise NotCompiled("there is no folder to keep a compiled cell in: set SPICEPROP_CACHE to one that can be written")
 
 
-def _folders() -> list[Path]:
+def _folders() -> Iterator[Path]:
     """The cache, and where it is of no use a folder for this process and its children."""
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-        facts = folder.stat()
-        if facts.st_uid == os.getuid():
-            if stat.S_IMODE(facts.st_mode) != 0o700:
-                folder.chmod(0o700)
-            return [folder, _temporary_folder()]
-        log.warning("the cache %s belongs to another user and is not used", folder)
+        if reason := _objection(folder.lstat()):
+            log.warning("the cache %s %s and is not used", folder, reason)
+        else:
+            folder.chmod(0o700)
+            yield folder
     except OSError as error:
         log.info("the cache %s cannot be made (%s)", folder, error.strerror)
-    return [_temporary_folder()]
+    yield _temporary_folder()
+
+
+def _objection(facts: os.stat_result) -> str | None:
+    """Why what lies in a folder may be somebody else's code."""
+    if stat.S_ISLNK(facts.st_mode):
+        return "is a link"
+    if facts.st_uid != os.getuid():
+        return "belongs to another user"
+    if facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return "can be written by other users"
+    return None
 
 
 @cache
@@ -171,8 +186,8 @@ def _make(found: Compiler, source: str, made: Path) -> None:
         text, library, checksum = (Path(folder) / name for name in ("cell.c", "cell.so", "sha256"))
         text.write_text(source)
         objects = Path(folder) / "cell.o"
-        _run([found.path, *FLAGS, *FAST_MATH, "-c", str(text), "-o", str(objects)])
-        _run([found.path, *FLAGS, "-shared", str(objects), "-o", str(library), "-lm"])
+        _run([*found.command, *FLAGS, *FAST_MATH, "-c", str(text), "-o", str(objects)])
+        _run([*found.command, *FLAGS, "-shared", str(objects), "-o", str(library), "-lm"])
         checksum.write_text(hashlib.sha256(library.read_bytes()).hexdigest())
         made.with_suffix(".sha256").unlink(missing_ok=True)
         library.replace(made)

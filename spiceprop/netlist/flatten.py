@@ -51,8 +51,8 @@ def flatten(netlist: Netlist) -> FlatCircuit:
     return circuit
 
 
-def flatten_subcircuit(netlist: Netlist, name: str) -> FlatCircuit:
-    """One ``.subckt`` of the netlist as a circuit of its own, which starts with ``uic``; its ports keep their names."""
+def flatten_subcircuit(netlist: Netlist, name: str, *, uic: bool = True) -> FlatCircuit:
+    """One ``.subckt`` of the netlist as a circuit of its own; its ports keep their names."""
     subcircuit = netlist.body.subcircuits.get(name.lower())
     if subcircuit is None:
         found = ", ".join(netlist.body.subcircuits) or "none"
@@ -62,7 +62,8 @@ def flatten_subcircuit(netlist: Netlist, name: str) -> FlatCircuit:
     opener = _Opener(circuit, netlist.global_nodes)
     names = opener.globals | {port: port for port in subcircuit.ports}
     opener.open([Level(netlist.body, scope.caller, ""), Level(subcircuit.body, scope, "")], names)
-    _start_from_guesses(circuit)
+    if uic:
+        _start_from_guesses(circuit)
     check_references(circuit)
     return circuit
 

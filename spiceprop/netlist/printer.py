@@ -6,9 +6,10 @@ printed with up to 17 digits. Whatever the reader did not understand cannot reac
 """
 
 import itertools
+from collections.abc import Callable
 
 from spiceprop.netlist.evaluate import evaluate
-from spiceprop.netlist.expression import Call, Expression, Name, Number, Operation, Probe
+from spiceprop.netlist.expression import Call, Expression, Name, Number, Probe
 from spiceprop.netlist.flat import FlatCircuit, FlatElement, FlatModel, element_name
 from spiceprop.netlist.numbers import format_number, literal
 from spiceprop.netlist.scope import Scope
@@ -26,97 +27,105 @@ from spiceprop.netlist.tree import (
 
 def print_circuit(circuit: FlatCircuit) -> list[str]:
     """One line an element, then the models in use, then the ``.ic`` and ``.nodeset`` lines."""
-    lines = [print_element(element) for element in circuit.elements]
+    printer = Printer()
+    lines = [printer.element(element) for element in circuit.elements]
     models = {flat.model.name: flat.model for flat in circuit.elements if flat.model}
-    lines += [print_model(model) for model in models.values()]
-    for command, values in ((".ic", circuit.initial), (".nodeset", circuit.guesses)):
-        lines += [f"{command} v({node})={number(value, scope)}" for node, (value, scope) in values.items()]
-    return lines
+    lines += [printer.model(model) for model in models.values()]
+    return lines + printer.starts(circuit)
 
 
-def number(value: Value, scope: Scope) -> str:
-    tree, found = value.expression, evaluate(value, scope)
-    written = literal(tree.span.text, found) if isinstance(tree, Number) and tree.span else None
-    return written or format_number(found)
+class Printer:
+    """Statements as text; whoever prints parameters as something else than numbers overrides two methods."""
 
+    def number(self, value: Value, scope: Scope) -> str:
+        """A value of an element or a command."""
+        tree, found = value.expression, evaluate(value, scope)
+        written = literal(tree.span.text, found) if isinstance(tree, Number) and tree.span else None
+        return written or format_number(found)
 
-def print_element(flat: FlatElement) -> str:
-    return " ".join([flat.name, *flat.nodes, *_rest(flat), *_modifiers(flat)])
-
-
-def _rest(flat: FlatElement) -> list[str]:
-    """What stands behind an element's nodes."""
-    element, scope = flat.element, flat.scope
-    if isinstance(element, Passive):
-        if element.name[0] == "r" and evaluate(element.value, scope) == 0:
-            raise element.value.span.error(f"{element.name} has 0 Ohm, which ngspice replaces by 1 mOhm: write a value")
-        initial = [f"ic={number(element.ic, scope)}"] if element.ic else []
-        return [number(element.value, scope), *initial]
-    if isinstance(element, Coupling | ControlledSource):
-        return [*flat.controls, number(element.value, scope)]
-    if isinstance(element, IndependentSource):
-        dc = number(element.dc, scope) if element.dc else "0"
-        return ["dc", dc, *([_waveform(element.waveform, scope)] if element.waveform else [])]
-    if isinstance(element, BehaviouralSource):
-        return [f"{element.quantity}={print_expression(element.value.expression, flat)}"]
-    words = [word if isinstance(word, str) else number(word, scope) for word in element.words]
-    model = [flat.model.name] if flat.model else []
-    return [*flat.controls, *model, *words]
-
-
-def _waveform(wave: Waveform, scope: Scope) -> str:
-    if wave.kind == "pwl":
-        times = [evaluate(time, scope) for time in wave.arguments[::2]]
-        if any(later <= earlier for earlier, later in itertools.pairwise(times)):
-            raise wave.span.error("the times of a PWL must increase")
-    arguments = " ".join(number(argument, scope) for argument in wave.arguments)
-    options = "".join(f" {key}={number(value, scope)}" for key, value in wave.options.items())
-    return f"{wave.kind}({arguments}){options}"
-
-
-def _modifiers(flat: FlatElement) -> list[str]:
-    """``name=value`` of the element, and ``m=`` of the instance around it."""
-    element, scope = flat.element, flat.scope
-    if isinstance(element, Device):
-        found = [
-            f"{key}={','.join(number(value, scope) for value in values)}" for key, values in element.modifiers.items()
-        ]
-    else:
-        found = [f"{key}={number(value, scope)}" for key, value in getattr(element, "modifiers", {}).items()]
-    return found + [f"m={number(value, outer)}" for value, outer in flat.multipliers]
-
-
-def print_model(flat: FlatModel) -> str:
-    """A model with its values, without words that stand for no parameter (a maker's name): ngspice drops them."""
-    words = []
-    for key, value in flat.model.parameters.items():
-        if value is None:
-            words.append(key)
-        elif isinstance(value, str):
-            words.append(f"{key}={value}")
-        elif not (isinstance(value.expression, Name) and not flat.scope.has(value.expression.name)):
-            words.append(f"{key}={number(value, flat.scope)}")
-    return f".model {flat.name} {flat.model.kind}({' '.join(words)})"
-
-
-def print_expression(tree: Expression, flat: FlatElement) -> str:
-    """A source expression with flat names; its parameters are numbers, fully parenthesised."""
-    if isinstance(tree, Number):
-        return _signed(tree.value)
-    if isinstance(tree, Name):
-        if tree.name == "time":
-            return "time"
-        return _signed(evaluate(Value(tree, tree.span), flat.scope))
-    if isinstance(tree, Probe):
+    def leaf(self, tree: Number | Name | Probe, flat: FlatElement) -> str:
+        """A number, a name or a quantity of the circuit in the expression of a source."""
+        if isinstance(tree, Number):
+            return signed(tree.value)
+        if isinstance(tree, Name):
+            return "time" if tree.name == "time" else signed(evaluate(Value(tree, tree.span), flat.scope))
         if tree.quantity == "i":
             return f"i({element_name(tree.targets[0], flat.prefix)})"
         return f"v({','.join(flat.node(target) for target in tree.targets)})"
+
+    def element(self, flat: FlatElement) -> str:
+        return " ".join([flat.name, *flat.nodes, *self._rest(flat), *self._modifiers(flat)])
+
+    def starts(self, circuit: FlatCircuit) -> list[str]:
+        """The ``.ic`` and ``.nodeset`` lines."""
+        return [
+            f"{command} v({node})={self.number(value, scope)}"
+            for command, values in ((".ic", circuit.initial), (".nodeset", circuit.guesses))
+            for node, (value, scope) in values.items()
+        ]
+
+    def _rest(self, flat: FlatElement) -> list[str]:
+        """What stands behind an element's nodes."""
+        element, scope = flat.element, flat.scope
+        if isinstance(element, Passive):
+            if element.name[0] == "r" and evaluate(element.value, scope) == 0:
+                raise element.value.span.error(
+                    f"{element.name} has 0 Ohm, which ngspice replaces by 1 mOhm: write a value"
+                )
+            initial = [f"ic={self.number(element.ic, scope)}"] if element.ic else []
+            return [self.number(element.value, scope), *initial]
+        if isinstance(element, Coupling | ControlledSource):
+            return [*flat.controls, self.number(element.value, scope)]
+        if isinstance(element, IndependentSource):
+            dc = self.number(element.dc, scope) if element.dc else "0"
+            return ["dc", dc, *([self._waveform(element.waveform, scope)] if element.waveform else [])]
+        if isinstance(element, BehaviouralSource):
+            return [f"{element.quantity}={written(element.value.expression, lambda tree: self.leaf(tree, flat))}"]
+        words = [word if isinstance(word, str) else self.number(word, scope) for word in element.words]
+        model = [flat.model.name] if flat.model else []
+        return [*flat.controls, *model, *words]
+
+    def _waveform(self, wave: Waveform, scope: Scope) -> str:
+        if wave.kind == "pwl":
+            times = [evaluate(time, scope) for time in wave.arguments[::2]]
+            if any(later <= earlier for earlier, later in itertools.pairwise(times)):
+                raise wave.span.error("the times of a PWL must increase")
+        arguments = " ".join(self.number(argument, scope) for argument in wave.arguments)
+        options = "".join(f" {key}={self.number(value, scope)}" for key, value in wave.options.items())
+        return f"{wave.kind}({arguments}){options}"
+
+    def _modifiers(self, flat: FlatElement) -> list[str]:
+        """``name=value`` of the element, and ``m=`` of the instance around it."""
+        element, scope = flat.element, flat.scope
+        if isinstance(element, Device):
+            found = [
+                f"{key}={','.join(self.number(value, scope) for value in values)}"
+                for key, values in element.modifiers.items()
+            ]
+        else:
+            found = [f"{key}={self.number(value, scope)}" for key, value in getattr(element, "modifiers", {}).items()]
+        return found + [f"m={self.number(value, outer)}" for value, outer in flat.multipliers]
+
+    def model(self, flat: FlatModel) -> str:
+        """A model with its values, without words that stand for no parameter (a maker's name): ngspice drops them."""
+        words = []
+        for key, value in flat.model.parameters.items():
+            if value is None:
+                words.append(key)
+            elif isinstance(value, str):
+                words.append(f"{key}={value}")
+            elif not (isinstance(value.expression, Name) and not flat.scope.has(value.expression.name)):
+                words.append(f"{key}={self.number(value, flat.scope)}")
+        return f".model {flat.name} {flat.model.kind}({' '.join(words)})"
+
+
+def written(tree: Expression, leaf: Callable[[Number | Name | Probe], str]) -> str:
+    """An expression, fully parenthesised; ``leaf`` prints what has no parts."""
+    if isinstance(tree, Number | Name | Probe):
+        return leaf(tree)
     if isinstance(tree, Call):
-        return f"{tree.function}({','.join(print_expression(argument, flat) for argument in tree.arguments)})"
-    return _print_operation(tree, [print_expression(operand, flat) for operand in tree.operands])
-
-
-def _print_operation(tree: Operation, parts: list[str]) -> str:
+        return f"{tree.function}({','.join(written(argument, leaf) for argument in tree.arguments)})"
+    parts = [written(operand, leaf) for operand in tree.operands]
     if tree.operator == "?:":
         return f"({parts[0]}?{parts[1]}:{parts[2]})"
     if len(parts) == 1:
@@ -124,6 +133,6 @@ def _print_operation(tree: Operation, parts: list[str]) -> str:
     return f"({parts[0]}{tree.operator}{parts[1]})"
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
     text = format_number(value)
     return f"({text})" if value < 0 else text

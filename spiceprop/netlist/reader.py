@@ -11,6 +11,7 @@ from pathlib import Path
 
 from spiceprop.errors import UserError
 from spiceprop.netlist.commands import ANALYSES, COMMANDS, NOT_NEEDED, transient_of_control
+from spiceprop.netlist.compiled import on_its_own, original_of
 from spiceprop.netlist.conditional import keyword, read_conditional
 from spiceprop.netlist.control import check_command_line, check_special_comment
 from spiceprop.netlist.devices import DEVICES, read_device
@@ -203,7 +204,32 @@ class Reader:
         with self.files.entered(path, "", words.line) as source:
             self.netlist.sources.append(source)
             self.netlist.includes.append(Include(path, source, words.whole()))
-            self.read_file(self.lines(source))
+            if original := original_of(source):
+                self.compiled(*original, words)
+            else:
+                self.read_file(self.lines(source))
+
+    def compiled(self, file: str, name: str, words: StatementWords) -> None:
+        """What ``spiceprop compile`` has made is not for this reader: the subcircuit it was made of is."""
+        try:
+            path = self.files.find(file, words.line)
+        except UserError as error:
+            raise words.line.error(
+                f"{error.message}; this include was compiled of it, and it is read in its place: name its folder by "
+                "--library DIR"
+            ) from error
+        with self.files.entered(path, "", words.line) as source:
+            reader = Reader(self.files, self.problems)
+            reader.netlist.sources.append(source)
+            reader.read_file(reader.lines(source, title=True))
+            subcircuit = on_its_own(reader.netlist, name)
+            if subcircuit is None:
+                raise words.line.error(f"compiled of .subckt {name}, which is no longer in {source.file}")
+            if name in self.body.subcircuits:
+                raise words.line.error(f"there is already a subcircuit '{name}' here: give it another name")
+            self.netlist.sources += reader.netlist.sources
+            self.netlist.global_nodes |= reader.netlist.global_nodes
+            self.body.subcircuits[name] = subcircuit
 
     def library(self, words: StatementWords) -> None:
         name = words.path()

@@ -130,7 +130,8 @@ static void load_jacobian_react(void *instance, void *model, double alpha)
     (void)model;
     for (int c = 0; c < it->cells; c++)
         for (int k = 0; k < ENTRIES; k++)
-            *it->reactive[c * ENTRIES + k] += alpha * it->capacitance[k][c];
+            if (it->reactive[c * ENTRIES + k] != NULL) /* not every entry has a capacitance */
+                *it->reactive[c * ENTRIES + k] += alpha * it->capacitance[k][c];
 }
 
 static void load_nothing(void *instance, void *model, double *target) { (void)instance; (void)model; (void)target; }
