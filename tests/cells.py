@@ -33,6 +33,10 @@ CELLS = {
         ".subckt cell mem c=1u ratio=0.5 second={c*ratio} start=10m\n.param gm={ratio/1k}\nC1 mem 0 {c}\n"
         "X1 mem d part c={second} g={gm}\nR1 d 0 {2k*ratio}\n.ic v(mem)={start}\n.ends"
     ),
+    "an inductor": (
+        ".subckt cell mem l=10m r=20 c=1u v0=0.1 i0=1m\nC1 mem 0 {c} ic={v0}\nL1 mem b {l} ic={i0}\nR1 b 0 {r}\n"
+        "R2 mem 0 10k\n.ends"
+    ),
 }
 
 

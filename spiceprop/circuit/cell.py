@@ -1,25 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A cell: one ``.subckt`` as a system of equations, evaluated for all its instances and time points at once.
+"""A cell: one ``.subckt`` as a system of equations, with the values of its parameters.
 
-Everything that the adjoint needs is derived from `System` by sympy and turned into numpy functions with
-common subexpressions shared: f, df/dx, dq/dx, df/dp, dq/dp. The arguments are arrays of any shape (times,
-images, neurons); the functions work element by element, so a lane's result does not depend on its
-neighbours.
+What computes with these equations, for all instances and time points at once, is made in `spiceprop.compile`.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import sympy as sp
 
-from spiceprop.circuit.functions import NUMERIC
-from spiceprop.circuit.mna import INPUT, System, cell_system
+from spiceprop.circuit.mna import System, cell_system
 from spiceprop.netlist import Netlist, evaluate, flatten_subcircuit
 from spiceprop.netlist.flat import FlatCircuit
-
-Entries = dict[tuple[int, int], np.ndarray]
 
 
 @dataclass(eq=False)
@@ -74,10 +66,6 @@ class Cell:
         values = np.array([defaults[parameter] for parameter in names])
         return cls(name.lower(), circuit, system, names, values)
 
-    def __getstate__(self) -> dict:
-        """Fields only: a process that receives a cell compiles its own functions."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
     @property
     def size(self) -> int:
         return len(self.system.names)
@@ -88,115 +76,7 @@ class Cell:
         return self.system.names.index(f"v({self.circuit.ports[0]})")
 
     @cached_property
-    def incidence(self) -> np.ndarray:
-        """A, shape (unknowns, charges)."""
-        return np.array(self.system.incidence, dtype=float)
-
-    @cached_property
     def initial_unknowns(self) -> np.ndarray:
         """x at t = 0, shape (unknowns,); only entries that a capacitor holds are consistent."""
-        return self._constants(self.system.initial_unknowns)
-
-    @cached_property
-    def initial_charges(self) -> np.ndarray:
-        return self._constants(self.system.initial_charges)
-
-    @cached_property
-    def initial_charges_by_parameter(self) -> np.ndarray:
-        """dq0/dp, shape (charges, parameters)."""
-        return self._constant_jacobian(self.system.initial_charges)
-
-    @cached_property
-    def initial_unknowns_by_parameter(self) -> np.ndarray:
-        """dx0/dp, shape (unknowns, parameters)."""
-        return self._constant_jacobian(self.system.initial_unknowns)
-
-    def _constants(self, expressions: list[sp.Expr]) -> np.ndarray:
-        values = dict(zip(self._parameter_symbols, self.parameters, strict=True))
-        return np.array([float(expression.subs(values)) for expression in expressions])
-
-    def _constant_jacobian(self, expressions: list[sp.Expr]) -> np.ndarray:
-        rows = [
-            self._constants([sp.diff(expression, symbol) for symbol in self._parameter_symbols])
-            for expression in expressions
-        ]
-        return np.array(rows).reshape(len(expressions), len(self._parameter_symbols))
-
-    @property
-    def _parameter_symbols(self) -> list[sp.Symbol]:
-        return list(self.system.parameters.values())
-
-    def residual(self, x: np.ndarray, u: np.ndarray) -> np.ndarray:
-        """f(x, u, p). x (unknowns, ...), u (...): A; result (unknowns, ...)."""
-        return np.stack(self._broadcast(self._residual, x, u))
-
-    def charges(self, x: np.ndarray) -> np.ndarray:
-        """q(x, p), (charges, ...)."""
-        return np.stack(self._broadcast(self._charges, x, x[0]))
-
-    def jacobian(self, x: np.ndarray, u: np.ndarray) -> Entries:
-        """df/dx as its structurally non-zero entries."""
-        return self._entries(self._jacobian, x, u)
-
-    def charge_jacobian(self, x: np.ndarray) -> Entries:
-        """dq/dx as its structurally non-zero entries."""
-        return self._entries(self._charge_jacobian, x, x[0])
-
-    def residual_by_parameter(self, x: np.ndarray, u: np.ndarray) -> Entries:
-        """df/dp, keys (unknown, parameter)."""
-        return self._entries(self._residual_by_parameter, x, u)
-
-    def charges_by_parameter(self, x: np.ndarray) -> Entries:
-        """dq/dp, keys (charge, parameter)."""
-        return self._entries(self._charges_by_parameter, x, x[0])
-
-    @cached_property
-    def residual_by_input(self) -> np.ndarray:
-        """df/du, a constant: the input current enters the membrane's row alone. Shape (unknowns,)."""
-        return np.array([float(sp.diff(row, INPUT)) for row in self.system.residual])
-
-    @cached_property
-    def _residual(self) -> Callable:
-        return self._compile(self.system.residual)
-
-    @cached_property
-    def _charges(self) -> Callable:
-        return self._compile(self.system.charges)
-
-    @cached_property
-    def _jacobian(self) -> tuple[list, Callable]:
-        return self._compile_entries(self.system.residual, self.system.unknowns)
-
-    @cached_property
-    def _charge_jacobian(self) -> tuple[list, Callable]:
-        return self._compile_entries(self.system.charges, self.system.unknowns)
-
-    @cached_property
-    def _residual_by_parameter(self) -> tuple[list, Callable]:
-        return self._compile_entries(self.system.residual, self._parameter_symbols)
-
-    @cached_property
-    def _charges_by_parameter(self) -> tuple[list, Callable]:
-        return self._compile_entries(self.system.charges, self._parameter_symbols)
-
-    def _compile(self, expressions: Iterable[sp.Expr]) -> Callable:
-        arguments = [*self.system.unknowns, INPUT, *self._parameter_symbols]
-        return sp.lambdify(arguments, list(expressions), modules=NUMERIC, cse=True, dummify=True)
-
-    def _compile_entries(self, rows: list[sp.Expr], symbols: list[sp.Symbol]) -> tuple[list, Callable]:
-        slopes = {
-            (i, j): sp.diff(row, symbol)
-            for i, row in enumerate(rows)
-            for j, symbol in enumerate(symbols)
-            if row.has(symbol)
-        }
-        slopes = {place: slope for place, slope in slopes.items() if slope != 0}
-        return list(slopes), self._compile(slopes.values())
-
-    def _broadcast(self, function: Callable, x: np.ndarray, u: np.ndarray) -> list[np.ndarray]:
-        shape = x.shape[1:]
-        return [np.broadcast_to(value, shape) for value in function(*x, u, *self.parameters)]
-
-    def _entries(self, compiled: tuple[list, Callable], x: np.ndarray, u: np.ndarray) -> Entries:
-        places, function = compiled
-        return dict(zip(places, self._broadcast(function, x, u), strict=True))
+        values = dict(zip(self.system.parameters.values(), self.parameters, strict=True))
+        return np.array([float(expression.subs(values)) for expression in self.system.initial_unknowns])

@@ -90,10 +90,6 @@ class CellSteps:
             sample[place] = numeric_value(entry, values)
         return pivot_order(sample)
 
-    def states(self) -> Step:
-        """f and q at a point."""
-        return self._step([*self.unknowns, INPUT], [*self.residual, *self.charges])
-
     def charge_values(self) -> Step:
         """q at a point."""
         return self._step(self.unknowns, self.charges)
@@ -122,40 +118,6 @@ class CellSteps:
         before, update = solved(self.jacobian, [-row for row in self.residual], self.pivots)
         moved = [value + d for value, d in zip(self.unknowns, update, strict=True)]
         return self._step([*self.unknowns, INPUT, RATE], moved, before)
-
-    def multipliers(self) -> Step:
-        """lambda from dL/dx and what Q' is to be multiplied with."""
-        slope, carried = _named("slope", len(self.unknowns)), _named("carried", len(self.charges))
-        right = [-part for part in slope]
-        for (charge, column), value in self.capacitances.items():
-            right[column] += value * carried[charge]
-        before, found = self._transposed(right)
-        return self._step([*self.unknowns, INPUT, RATE, *slope, *carried], found, before)
-
-    def by_parameter(self) -> Step:
-        """dL/dp of a point, from lambda and the change of mu at it."""
-        return self._step(
-            [*self.unknowns, INPUT, *self.lambdas, *self.mus],
-            self._slopes(
-                sp.Add(*map(sp.Mul, self.lambdas, self.residual), *map(sp.Mul, self.mus, self.charges)), self.parameters
-            ),
-        )
-
-    def linear_multipliers(self) -> Step:
-        """lambda from dL/dx of a linearly implicit step."""
-        slope = _named("slope", len(self.unknowns))
-        before, found = self._transposed([-part for part in slope])
-        return self._step([*self.unknowns, INPUT, RATE, *slope], found, before)
-
-    def linear_backwards(self, *, by_parameter: bool) -> Step:
-        """(dG/dx)' lambda, and (dG/dp)' lambda where asked for."""
-        update = _named("update", len(self.unknowns))
-        rows = dict(enumerate(self.residual))
-        for (row, column), slope in self.jacobian.items():
-            rows[row] += slope * update[column]
-        total = sp.Add(*(factor * rows[row] for row, factor in enumerate(self.lambdas)))
-        wanted = [*self.unknowns, *(self.parameters if by_parameter else [])]
-        return self._step([*self.unknowns, INPUT, RATE, *update, *self.lambdas], self._slopes(total, wanted))
 
     def sweep(self, *, by_parameter: bool) -> Step:
         """mu_n and dL/du_n, and dL/dp of the point where asked for, from dL/dx_n, mu_(n+1) and s_n."""

@@ -28,16 +28,13 @@ class TorchKernels:
         self.cell, self.dtype, self.device = cell, np.dtype(dtype), torch.device(device)
         self._steps = CellSteps(cell)
         self._made: dict[object, TensorFunction] = {}
-        self._incidence = self._tensor(cell.incidence)
 
     def rule_residuals(self, x, u, h, p=None) -> tuple[np.ndarray, np.ndarray]:
         """Sums of squares of each rule over charges and neurons, (points, images) each; see `adjoint.steps`."""
         with torch.no_grad():
             x, u, h = self._tensor(x), self._tensor(u), self._tensor(h)
-            values = self._bound("states", p)(*x, u.expand(x.shape[1:]))
-            f, q = torch.stack(values[: self.cell.size]), torch.stack(values[self.cell.size :])
-            project = -torch.linalg.pinv(self._incidence)
-            current = torch.tensordot(project, f, dims=1)
+            values, charges = self._bound("flows", p)(*x, u.expand(x.shape[1:])), len(self.cell.system.charges)
+            q, current = torch.stack(values[:charges]), torch.stack(values[charges:])
             spread = q.amax(1, keepdim=True) - q.amin(1, keepdim=True)
             scale = torch.where(spread > 0, 1 / spread, 0.0)
             change = torch.diff(q, dim=1, prepend=q[:, :1]) * scale
@@ -58,7 +55,7 @@ class TorchKernels:
             waveforms[:, 0] = torch.stack(x)
             ok = torch.ones(lanes, dtype=torch.bool, device=self.device)
             linear = self._bound("linear", p) if scheme == "linear" else None
-            newton, states = (None, None) if linear else (self._bound("newton", p), self._bound("states", p))
+            newton, charge_values = None if linear else self._bound("newton", p), self._bound("charge_values", p)
             for n in range(1, len(h)):
                 inputs, rate = (u if u.ndim == 2 else u[n]), 1 / (float(h[n]) * float(theta[n]))
                 if linear:
@@ -67,7 +64,7 @@ class TorchKernels:
                     ratio = (1 - float(theta[n])) / float(theta[n])
                     history = [rate * q + ratio * i for q, i in zip(charges, before, strict=True)]
                     x, ok = self._solve(newton, x, inputs, rate, history, ok)
-                    charges = states(*x, inputs)[count:]
+                    charges = charge_values(*x)
                     before = [rate * q - b for q, b in zip(charges, history, strict=True)]
                 waveforms[:, n] = torch.stack(x)
             ok &= torch.isfinite(waveforms).all(dim=1).all(dim=0)
@@ -99,22 +96,16 @@ class TorchKernels:
             sweep = Sweep(self, x, u, by_state, rows, by_time=by_time, by_parameter=by_parameter)
             r = self._tensor(np.asarray(h) * np.asarray(theta))
             carried = self._tensor(np.asarray(h) * (1 - np.asarray(theta)))
-            multipliers, slopes = (
-                self._bound("multipliers", p),
-                self._bound("by_parameter", p) if by_parameter else None,
-            )
-            mu = s = self._empty(len(self.cell.system.charges), *sweep.lanes).zero_()
+            backwards = self._bound("sweep", p, by_parameter=by_parameter)
+            charges = len(self.cell.system.charges)
+            mu = s = [self._empty(*sweep.lanes).zero_()] * charges
             for n in range(len(r) - 1, 0, -1):
-                rate = (1 / r[n])[:, None]
-                found = multipliers(*sweep.x[:, n], sweep.input(n), rate, *sweep.slope(n), *(mu + s * rate))
-                found = torch.stack(found)
-                later, mu = mu, (torch.tensordot(self._incidence.T, found, dims=1) - s) * rate
-                s = carried[n][:, None] * mu
-                sweep.add_input(n, found)
-                if by_parameter:
-                    sweep.add_parameters(slopes(*sweep.x[:, n], sweep.input(n), *found, *(mu - later)))
+                found = backwards(*sweep.x[:, n], sweep.input(n), (1 / r[n])[:, None], *sweep.slope(n), *mu, *s)
+                mu = found[:charges]
+                s = [carried[n][:, None] * part for part in mu]
+                sweep.add(n, *found[charges:])
             if by_parameter:
-                sweep.add_parameters(self._bound("start_by_parameter", p)(*sweep.slope(0), *-mu))
+                sweep.add_parameters(self._bound("start_by_parameter", p)(*sweep.slope(0), *(-part for part in mu)))
             return sweep.result()
 
     def transient_adjoint(
@@ -130,16 +121,13 @@ class TorchKernels:
 
     def _linear_adjoint(self, x, u, h, by_state, rows, p, *, by_time: bool, by_parameter: bool) -> AdjointResult:
         sweep = Sweep(self, x, u, by_state, rows, by_time=by_time, by_parameter=by_parameter)
-        multipliers = self._bound("linear_multipliers", p)
-        backwards = self._bound("linear_backwards", p, by_parameter=by_parameter)
-        slope = torch.stack(sweep.slope(len(h) - 1))
+        backwards = self._bound("linear_sweep", p, by_parameter=by_parameter)
+        slope = sweep.slope(len(h) - 1)
         for n in range(len(h) - 1, 0, -1):
-            point, update, rate = sweep.x[:, n - 1], sweep.x[:, n] - sweep.x[:, n - 1], 1 / float(h[n])
-            found = torch.stack(multipliers(*point, sweep.input(n), rate, *slope))
-            values = backwards(*point, sweep.input(n), rate, *update, *found)
-            slope = slope + torch.stack(values[: self.cell.size]) + torch.stack(sweep.slope(n - 1))
-            sweep.add_input(n, found)
-            sweep.add_parameters(values[self.cell.size :])
+            point, update = sweep.x[:, n - 1], sweep.x[:, n] - sweep.x[:, n - 1]
+            found = backwards(*point, sweep.input(n), 1 / float(h[n]), *update, *slope)
+            slope = [later + own for later, own in zip(found[: self.cell.size], sweep.slope(n - 1), strict=True)]
+            sweep.add(n, *found[self.cell.size :])
         if by_parameter:
             nothing = self._empty(len(self.cell.system.charges), *sweep.lanes).zero_()
             sweep.add_parameters(self._bound("start_by_parameter", p)(*slope, *nothing))
@@ -169,7 +157,6 @@ class Sweep:
         self.rows, self._by_state = list(rows), kernels._tensor(by_state)
         points, *lanes = self.x.shape[1:]
         self.lanes = lanes
-        self._by_row = kernels._tensor(kernels.cell.residual_by_input)
         self._by_input = kernels._empty(*([points] if by_time else []), *lanes).zero_()
         self._by_time = by_time
         names = len(kernels.cell.parameters)
@@ -185,12 +172,13 @@ class Sweep:
             found[row] = values[n]
         return found
 
-    def add_input(self, n: int, multipliers: torch.Tensor) -> None:
-        found = torch.tensordot(self._by_row, multipliers, dims=1)
+    def add(self, n: int, by_input: torch.Tensor, *by_parameter: torch.Tensor) -> None:
+        """What step n gives."""
         if self._by_time:
-            self._by_input[n] = found
+            self._by_input[n] = by_input
         else:
-            self._by_input += found
+            self._by_input += by_input
+        self.add_parameters(by_parameter)
 
     def add_parameters(self, slopes: Lanes) -> None:
         for target, slope in zip(self._by_parameter if self._by_parameter is not None else [], slopes, strict=True):
