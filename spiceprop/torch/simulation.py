@@ -112,8 +112,9 @@ class Simulation(torch.autograd.Function):
         simulators.set_parameters(p)
         network = simulators.network.with_conductances(g)
         parts = simulators.run(network, values)
-        points = max([1, *(len(part.run.times) for part in parts)])
-        times = np.zeros((points, len(values)))
+        points = max([2, *(len(part.run.times) for part in parts)])
+        # a failed image has NaN at some times or other
+        times = np.repeat(np.linspace(0.0, network.transient.t_stop, points)[:, None], len(values), axis=1)
         membranes = np.full((points, len(values), network.layers[-1]), np.nan)
         for part in parts:
             last = part.run.arrays[-1].x[network.cell.membrane]
@@ -132,9 +133,8 @@ class Simulation(torch.autograd.Function):
         by_parameter = np.zeros(len(network.cell.parameters))
         by_weight = [np.zeros(bar.g.shape[1:]) for bar in network.crossbars]
         for part in ctx.parts:
-            slope, points = slopes[:, part.images], len(part.run.times)
-            slope[points - 1] += slope[points:].sum(axis=0)  # where the last point was repeated
-            run = replace(part.run, reading=replace(part.run.reading, by_potential=slope[:points]))
+            slope = _folded(slopes[:, part.images], part.run.counts)[: len(part.run.times)]
+            run = replace(part.run, reading=replace(part.run.reading, by_potential=slope))
             found = ctx.simulators.differentiate(network, run, with_parameters=ctx.needs_input_grad[2])
             by_current[part.images] = found.by_input
             if ctx.needs_input_grad[2]:
@@ -170,3 +170,11 @@ def _warn_of_failures(results: Sequence[Result]) -> None:
 def _padded(array: np.ndarray, points: int) -> np.ndarray:
     """The last point repeated."""
     return np.concatenate([array, np.repeat(array[-1:], points - len(array), axis=0)])
+
+
+def _folded(slopes: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """What was said of repetitions of an image's last point, (points, images, neurons), is said of that point."""
+    behind = np.where((np.arange(len(slopes))[:, None] >= counts)[:, :, None], slopes, 0.0)
+    found = slopes - behind
+    found[counts - 1, np.arange(len(counts))] += behind.sum(axis=0)
+    return found
