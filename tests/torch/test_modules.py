@@ -10,8 +10,10 @@ from torch.nn.functional import cross_entropy
 
 from spiceprop.adjoint.finite_difference import central_difference
 from spiceprop.cluster.in_process import InProcess
+from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.cluster.pool import Pool, chunks
 from spiceprop.cluster.worker import Job
+from spiceprop.compile.neurons import compiled_if_possible
 from spiceprop.engines.native import NativeEngine
 from spiceprop.errors import UserError
 from spiceprop.experiment import circuit_of
@@ -93,7 +95,9 @@ def test_gradient_of_conductances_is_that_of_training(engine):
         if engine == "native":
             runner = InProcess(network, readout, NativeEngine(network, "trapezoid", np.float64))
         else:
-            runner = Pool(Job(network, network.program(), readout), 1)
+            with IsolatedSimulator() as simulator:
+                compiled = compiled_if_possible(network.cell, simulator.version)
+            runner = Pool(Job(network, network.program(compiled), readout), 1)
         with runner:
             tasks = chunks(network, x.numpy(), labels, [bar.g for bar in network.crossbars], 0, gradient=True)
             results = list(runner.map(tasks))
