@@ -15,7 +15,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
-from common import CORES
 
 from spiceprop.cluster.child import requests
 from spiceprop.cluster.process import Process

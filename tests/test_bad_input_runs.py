@@ -260,7 +260,7 @@ def test_run_of_an_experiment_that_this_version_does_not_know_is_refused(error, 
     whole = (finished / "run.h5").read_bytes()
     for text, said in (
         ("{", "not a whole run.h5"),
-        ('{"name": "x"}', "none of this version of spiceprop (data: Field"),
+        ('{"name": "x"}', "none of this version of spiceprop (network: Field"),
     ):
         (folder / "run.h5").write_bytes(whole)
         with h5py.File(folder / "run.h5", "a") as file:

@@ -45,7 +45,7 @@ def grid(transient: Transient) -> np.ndarray:
     rest = max(transient.t_stop - growing.sum(), longest / 2)
     count = int(np.ceil(rest / longest - 1e-9))
     times = np.concatenate([[0.0], np.cumsum([*growing, *[rest / count] * count])])
-    return times * (transient.t_stop / times[-1])
+    return np.append(times[:-1] * (transient.t_stop / times[-1]), transient.t_stop)
 
 
 class NativeEngine:

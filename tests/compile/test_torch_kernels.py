@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The torch kernels against numpy's functions, the C kernels, and finite differences."""
+"""The torch kernels against numpy's functions of a cell, the numpy adjoint, and finite differences."""
 
 import numpy as np
 import pytest
 import sympy as sp
 import torch
+from numpy_cell import NumpyCell
 from small_networks import NETLISTS, small_network
 
 from spiceprop.circuit import Cell
 from spiceprop.circuit.functions import NUMERIC, Opaque
 from spiceprop.circuit.functions import __dict__ as functions
-from spiceprop.compile.kernels import Kernels
 from spiceprop.compile.schemes import SCHEMES, theta_of
 from spiceprop.compile.torch_functions import TABLE
 from spiceprop.compile.torch_kernels import TorchKernels
@@ -53,40 +53,48 @@ def test_every_opaque_function_has_its_meaning_in_torch():
 
 
 @pytest.mark.parametrize("neuron", NEURONS)
-def test_sweep_and_rules_are_those_of_c_along_steps_of_both_rules(neuron):
+def test_sweep_is_that_of_numpy_along_steps_of_both_rules(neuron):
     cell, generator = cell_of(neuron), np.random.default_rng(1)
-    kernels, compiled = TorchKernels(cell), Kernels(cell)
+    kernels = TorchKernels(cell)
     u, h = currents(neuron), grid()
     x, ok = kernels.transient(u, h, "trapezoid")
     assert ok.all()
-    shape, rows = x.shape[1:], [cell.membrane]
+    shape = x.shape[1:]
     u = np.broadcast_to(u, shape)
     lengths = np.repeat(h[:, None], shape[1], axis=1) * generator.uniform(0.5, 1.5, shape[:2])
     theta = np.where(generator.random(shape[:2]) < 0.3, 1.0, 0.5)
     theta[:2] = 1.0
-    by_state = generator.normal(size=(1, *shape))
-    found, expected = (
-        each.adjoint(x, u, lengths, theta, by_state, rows, by_parameter=True) for each in (kernels, compiled)
+    by_state = np.zeros(x.shape)
+    by_state[cell.membrane] = generator.normal(size=shape)
+    flat = [array.reshape(*array.shape[:-2], -1) for array in (x, u, by_state)]
+    wide = [np.repeat(steps, shape[2], axis=1) for steps in (lengths, theta)]
+    by_input, by_parameter = NumpyCell(cell).adjoint(flat[0], flat[1], *wide, flat[2])
+    rows = [cell.membrane]
+    found = kernels.adjoint(x, u, lengths, theta, by_state[rows], rows, by_parameter=True)
+    np.testing.assert_allclose(
+        found.by_input, by_input.reshape(shape), rtol=1e-9, atol=1e-12 * np.abs(found.by_input).max()
     )
-    for mine, reference in ((found.by_input, expected.by_input), (found.by_parameter, expected.by_parameter)):
-        np.testing.assert_allclose(mine, reference, rtol=1e-6, atol=1e-9 * np.abs(reference).max())
-    summed = kernels.adjoint(x, u, lengths, theta, by_state, rows, by_time=False)
+    np.testing.assert_allclose(
+        found.by_parameter, by_parameter.reshape(-1, *shape[1:]), rtol=1e-7, atol=1e-12 * np.abs(by_parameter).max()
+    )
+    summed = kernels.adjoint(x, u, lengths, theta, by_state[rows], rows, by_time=False)
     np.testing.assert_allclose(summed.by_input, found.by_input.sum(axis=0), rtol=1e-9)
     assert summed.by_parameter is None
-    for mine, reference in zip(*(each.rule_residuals(x, u, lengths) for each in (kernels, compiled)), strict=True):
-        np.testing.assert_allclose(mine, reference, rtol=1e-6)
 
 
 @pytest.mark.parametrize("neuron", NEURONS)
-def test_rules_are_told_apart(neuron):
+def test_rules_are_told_apart_as_by_numpy(neuron):
     cell = cell_of(neuron)
     kernels, u, h = TorchKernels(cell), currents(neuron), grid()
-    for scheme, obeyed in (("trapezoid", 0), ("euler", 1)):
+    for scheme, other in (("trapezoid", 1), ("euler", 0)):
         x, _ = kernels.transient(u, h, scheme)
         steps = np.repeat(h[:, None], x.shape[2], axis=1)
-        found = kernels.rule_residuals(x, np.broadcast_to(u, x.shape[1:]), steps)
-        assert (found[obeyed][3:] < 1e-12).all()
-        assert (found[1 - obeyed][3:].max(axis=0) > 1e-8).all()
+        wide = np.broadcast_to(u, x.shape[1:])
+        found = kernels.rule_residuals(x, wide, steps)
+        for mine, reference in zip(found, NumpyCell(cell).rule_residuals(x, wide, steps), strict=True):
+            np.testing.assert_allclose(mine[1:], reference, rtol=1e-6, atol=1e-20)
+        assert (found[1 - other][3:] < 1e-12).all()
+        assert (found[other][3:].max(axis=0) > 1e-8).all()
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
