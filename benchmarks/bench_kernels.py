@@ -9,15 +9,16 @@ differentiates implicitly, and autograd goes through four iterations that have n
 import statistics
 from contextlib import ExitStack
 
-from common import leave_csv
-from measured import CORES, Measured
+from common import CORES, leave_csv
+from measured import Measured
 
-# Our own kernels are methods like the others: a module with the `prepare` of baselines/task.py, and a line here.
+# A method is a module with the `prepare` of baselines/task.py.
 METHODS = {
     "torch eager": "baselines.torch_eager",
     "torch.compile": "baselines.torch_compiled",
     "diffrax": "baselines.diffrax_solver",
     "C by hand": "baselines.hand_kernel",
+    "spiceprop": "our_kernels",
 }
 REFERENCE = "C by hand"
 SIZES = (  # scheme, images, neurons, steps, cores
