@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Worker processes, one simulator each: the same numbers with one worker and with ten, whatever happens to them.
 
-Tasks are chunks of a fixed number of images, and results come back in the order of the tasks. A worker tells when each
+Tasks are chunks of a fixed number of images, and results come back in the order of the tasks. A worker marks when each
 image begins, so each has a time limit of its own. When a process dies or is overdue, its chunk starts over in a fresh
 one: runs have no history, so it gives the same bits. An image that fails so a second time is given up, and the chunk is
 done without it.
@@ -58,6 +58,7 @@ class Seat:
         self.process: Process | None = None
         self.work: Work | None = None
         self.image, self.deadline = BEFORE_ANY, 0.0
+        self.seen = 0  # marks of the process
 
     def begin(self, work: Work) -> None:
         """Take on work. Its first image may have to wait for the process to start and to load."""
@@ -66,6 +67,7 @@ class Seat:
         try:
             if self.process is None:
                 self.process = Process(serve, self.job)
+            _, self.seen = self.process.mark
             self.process.send(work.task)
         except Fault as fault:
             self.start_over(fault)
@@ -73,14 +75,8 @@ class Seat:
     def listen(self) -> Result | None:
         """Hear what the process has said; the result once it is there."""
         try:
-            while self.process.connection.poll():
-                said = self.process.receive(0)
-                if isinstance(said, Result):
-                    return self._done(said)
-                self.image = said
-                # behind the last image comes the gradient, and a new process compiles it first
-                allowance = START_SECONDS if said == len(self.work.task.labels) else 0.0
-                self.deadline = time.monotonic() + allowance + self.time_limit
+            if self.process.connection.poll():
+                return self._done(self.process.receive(0))
         except Fault as fault:
             self.start_over(fault)
         return None
@@ -91,13 +87,25 @@ class Seat:
             self.end()
         return replace(result, retried=retried)
 
+    def look(self) -> None:
+        """See which image the process is at; one that has begun has its time from now on."""
+        image, count = self.process.mark
+        if count != self.seen:
+            self.image, self.seen = image, count
+            # behind the last image comes the gradient, and a new process compiles it first
+            allowance = START_SECONDS if image == len(self.work.task.labels) else 0.0
+            self.deadline = time.monotonic() + allowance + self.time_limit
+
     def check_time(self) -> None:
-        """To be asked when nothing is left to hear."""
+        """To be asked when nothing is to be heard."""
+        self.look()
         if time.monotonic() > self.deadline:
             self.start_over(self.process.overdue(f"took longer than {self.time_limit:g} s for an image"))
 
     def start_over(self, fault: Fault) -> None:
         """The process is lost: the same work in a fresh one, without what failed too often."""
+        if self.process is not None:
+            self.look()
         self.process = None
         self.work.blame(self.image, fault)
         self.begin(self.work)

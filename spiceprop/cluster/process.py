@@ -8,6 +8,7 @@ torch, or lack its guard) and ends its children only when the parent ends in goo
 """
 
 import contextlib
+import mmap
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from spiceprop.cluster.child import Defect
+from spiceprop.cluster.child import MARK, Defect
 from spiceprop.engines import Status
 from spiceprop.errors import UserError
 
@@ -50,19 +51,23 @@ class Process:
         for way in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             ours.setsockopt(socket.SOL_SOCKET, way, struct.pack("@ll", int(STALL_SECONDS), 0))
         self._folder = tempfile.TemporaryDirectory(prefix="spiceprop-", ignore_cleanup_errors=True)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, DEAF_TO)  # inherited
-        try:
-            self._popen = subprocess.Popen(
-                [sys.executable, "-P", "-c", CHILD, str(os.getpid()), str(theirs.fileno())],
-                cwd=self._folder.name,
-                env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-            )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            theirs.close()
+        with tempfile.TemporaryFile() as shared, theirs:
+            shared.write(bytes(MARK.size))
+            shared.flush()
+            self._marks = mmap.mmap(shared.fileno(), MARK.size)
+            handed = (theirs.fileno(), shared.fileno())
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, DEAF_TO)  # inherited
+            try:
+                self._popen = subprocess.Popen(
+                    [sys.executable, "-P", "-c", CHILD, *map(str, (os.getpid(), *handed))],
+                    cwd=self._folder.name,
+                    env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=handed,
+                )
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self.connection = Connection(ours.detach())
         self._runs, self._resident_at_first = 0, None
         self.send((serve, arguments))
@@ -70,6 +75,11 @@ class Process:
     @property
     def pid(self) -> int:
         return self._popen.pid
+
+    @property
+    def mark(self) -> tuple[int, int]:
+        """The number that the process left last (see `child.mark`), and how many it has left."""
+        return MARK.unpack_from(self._marks)
 
     def send(self, message: Any) -> None:
         """Give it something to do.

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from spiceprop.cluster.child import requests
+from spiceprop.cluster.child import mark, requests
 from spiceprop.engines import Status, Trajectory
 from spiceprop.network import Backward, Forward, Network, Program, Readout, backward, forward
 
@@ -155,10 +155,10 @@ class Worker:
 
 
 def serve(connection: Connection, job: Job) -> None:
-    """A worker's process: tasks in, out of it the number of each image as it begins, then the result."""
+    """A worker's process: tasks in, results out. The number of each image is marked as it begins."""
     worker = job.worker()
     for task in requests(connection):
-        connection.send(worker.run(task, connection.send))
+        connection.send(worker.run(task, mark))
 
 
 def evaluate(job: Job, network: Network, task: Task, trajectories: list[Trajectory]) -> Result:
