@@ -12,6 +12,7 @@ binary whose checksum does not fit is made anew.
 loads the library.
 """
 
+import ctypes
 import hashlib
 import logging
 import os
@@ -30,7 +31,9 @@ from pathlib import Path
 import sympy as sp
 
 log = logging.getLogger("spiceprop")
-FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fopenmp", "-fPIC", "-fvisibility=hidden")
+FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fPIC", "-fvisibility=hidden")
+# the second for a compiler that has no OpenMP: kernels run on one core
+PARALLEL = ("-fopenmp", "-fopenmp-simd")
 # where vectors of floats are divided, gcc on x86 would take estimates, which turn infinity into NaN
 FAST_MATH = ("-ffast-math", *(["-mno-recip"] if platform.machine() == "x86_64" else []))
 COMPILE_SECONDS = 120.0
@@ -65,6 +68,20 @@ def compiler() -> Compiler:
     ------
     NotCompiled: there is none, or it does not run.
     """
+    command = compiler_command()
+    version = _run([*command, "--version"]).stdout.splitlines()
+    native = _run([*command, "-march=native", "-E", "-v", "-x", "c", os.devnull])
+    processor = [line for line in native.stderr.splitlines() if "-march=" in line or "-target-cpu" in line]
+    return Compiler(tuple(command), version[0] if version else "", "\n".join(processor))
+
+
+def compiler_command() -> list[str]:
+    """The program of `compiler` and its arguments; whether it works is another question.
+
+    Raises
+    ------
+    NotCompiled: there is none.
+    """
     wanted = os.environ.get("CC", "").strip()
     try:
         candidates = [shlex.split(wanted)] if wanted else [["cc"], ["gcc"], ["clang"]]
@@ -73,10 +90,21 @@ def compiler() -> Compiler:
     command = next(([path, *words[1:]] for words in candidates if (path := shutil.which(words[0]))), None)
     if command is None:
         raise NotCompiled(f"there is no C compiler{f' {wanted!r}' if wanted else ''}: {INSTALL}")
-    version = _run([*command, "--version"]).stdout.splitlines()
-    native = _run([*command, "-march=native", "-E", "-v", "-x", "c", os.devnull])
-    processor = [line for line in native.stderr.splitlines() if "-march=" in line or "-target-cpu" in line]
-    return Compiler(tuple(command), version[0] if version else "", "\n".join(processor))
+    return command
+
+
+def makes_libraries(command: list[str], *flags: str) -> bool:
+    """Whether a compiler makes a library that can be loaded: Debian's without libc6-dev is there and links nothing."""
+    with tempfile.TemporaryDirectory(prefix="spiceprop-") as folder:
+        library = Path(folder) / "trial.so"
+        source = Path(folder) / "trial.c"
+        source.write_text("#include <math.h>\ndouble trial(double x) { return exp(x); }\n")
+        try:
+            _run([*command, "-shared", "-fPIC", *flags, str(source), "-o", str(library), "-lm"])
+            ctypes.CDLL(str(library))
+        except (NotCompiled, OSError):
+            return False
+    return True
 
 
 def _run(words: list[str]) -> subprocess.CompletedProcess:
@@ -122,7 +150,17 @@ def binary(equations: str, source: Callable[[], str], interface: str) -> Path:
     NotCompiled: no compiler, or it fails; or there is no folder to keep the result in.
     """
     found = compiler()
-    parts = (equations, generator(), *found.command, found.version, found.processor, *FLAGS, *FAST_MATH, interface)
+    parts = (
+        equations,
+        generator(),
+        *found.command,
+        found.version,
+        found.processor,
+        *FLAGS,
+        *PARALLEL,
+        *FAST_MATH,
+        interface,
+    )
     name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     for folder in _folders():
         made = folder / f"{name}.so"
@@ -181,13 +219,20 @@ def _is_sound(made: Path) -> bool:
         return False
 
 
+def _build(found: Compiler, source: Path, library: Path, parallel: str) -> None:
+    objects = library.with_suffix(".o")
+    _run([*found.command, *FLAGS, parallel, *FAST_MATH, "-c", str(source), "-o", str(objects)])
+    _run([*found.command, *FLAGS, parallel, "-shared", str(objects), "-o", str(library), "-lm"])
+
+
 def _make(found: Compiler, source: str, made: Path) -> None:
     with tempfile.TemporaryDirectory(dir=made.parent, prefix="making-") as folder:
         text, library, checksum = (Path(folder) / name for name in ("cell.c", "cell.so", "sha256"))
         text.write_text(source)
-        objects = Path(folder) / "cell.o"
-        _run([*found.command, *FLAGS, *FAST_MATH, "-c", str(text), "-o", str(objects)])
-        _run([*found.command, *FLAGS, "-shared", str(objects), "-o", str(library), "-lm"])
+        try:
+            _build(found, text, library, PARALLEL[0])
+        except NotCompiled:
+            _build(found, text, library, PARALLEL[1])
         checksum.write_text(hashlib.sha256(library.read_bytes()).hexdigest())
         made.with_suffix(".sha256").unlink(missing_ok=True)
         library.replace(made)
