@@ -21,8 +21,9 @@ ROUNDS = {10: 20, 100: 8, 1000: 4}
 
 
 def neurons_alone(count: int) -> tuple[Network, np.ndarray]:
-    """A first layer of so many neurons (and a second of one) with the steps of the netlist, and input currents."""
-    network, *_ = experiment_network("mnist", **{"network.layers": f"[4, {count}, 1]", "simulation.t_max": 1e-4})
+    """One layer of so many neurons with the steps of the netlist, and their input currents."""
+    settings = {"network.layers": f"[4, {count}]", "network.i_scale": 1, "network.spread": 1e-6}
+    network, *_ = experiment_network("mnist", **settings, **{"simulation.t_max": 1e-4})
     return network, np.random.default_rng(0).uniform(2e-6, 8e-6, count)
 
 

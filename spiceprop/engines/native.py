@@ -56,6 +56,10 @@ class NativeEngine:
         self.times = grid(network.transient)
         self.h = np.diff(self.times, prepend=-1.0)  # row 0 is no step
 
+    def bytes_an_image(self, network: Network) -> int:
+        """Of the waveforms of all its unknowns."""
+        return sum(network.layers[1:]) * network.cell.size * len(self.times) * self.kernels.dtype.itemsize
+
     def simulate(self, network: Network, currents: np.ndarray) -> Waveforms:
         """Images by the currents into the first layer's neurons, (images, neurons), in ampere."""
         cell, arrays = network.cell, []
@@ -88,7 +92,7 @@ class NativeEngine:
             array = run.arrays[layer]
             adjoint = self.kernels.transient_adjoint(
                 self.scheme,
-                *(array.x, np.ascontiguousarray(array.u), self.h, by_membrane[None], [membrane], p),
+                *(array.x, array.u, self.h, by_membrane[None], [membrane], p),
                 by_parameter=with_parameters,
             )
             layers.insert(0, adjoint)

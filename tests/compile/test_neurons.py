@@ -18,7 +18,7 @@ from spiceprop.engines.ngspice import Simulator
 from spiceprop.netlist import flatten, read_netlist, read_text
 from spiceprop.netlist.flat import without_instances
 from spiceprop.network import Network
-from spiceprop.network.network import instance_name
+from spiceprop.network.network import FEWEST_FOR_KLU, instance_name
 
 TIGHT = {"reltol": 1e-10, "vntol": 1e-13, "abstol": 1e-19, "chgtol": 1e-18, "trtol": 1e12}
 COUNT = 11  # one full device and a part of a second
@@ -108,6 +108,18 @@ def test_a_network_with_compiled_neurons_is_the_network(samples, reduced):
     pairs = zip(run(network, compiled_neuron(network.cell), samples), run(network, None, samples), strict=True)
     for one, other in pairs:
         assert_same(one, other, list(one.names))
+
+
+def test_a_large_network_is_solved_otherwise_and_is_the_same_network():
+    """KLU in place of SPARSE; what comes behind it is solved as before."""
+    small = small_network("mif", reduced=True, tight=True)
+    samples = np.array([[0.9, 0.1, 0.6, 0.4]])
+    before = run(small, compiled_neuron(small.cell), samples)[0]
+    network = small_network("mif", reduced=True, tight=False, layers=(4, FEWEST_FOR_KLU, 2), options=TIGHT)
+    assert ".options klu" in network.program(compiled_neuron(network.cell)).deck
+    one, other = (run(network, compiled, samples)[0] for compiled in (compiled_neuron(network.cell), None))
+    assert_same(one, other, list(one.names))
+    assert run(small, compiled_neuron(small.cell), samples)[0].values.tobytes() == before.values.tobytes()
 
 
 def test_an_edited_equation_is_compiled_as_it_stands(samples, tmp_path):
