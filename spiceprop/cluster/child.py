@@ -21,7 +21,7 @@ from spiceprop.errors import UserError
 
 NO_FOLDER = "/dev/null"
 PR_SET_PDEATHSIG = 1
-MARK = struct.Struct("qq")  # a number, and how many have been left
+MARK = struct.Struct("qqq")  # two numbers, and how many pairs have been left
 _marks: dict[str, mmap.mmap] = {}
 
 
@@ -50,10 +50,10 @@ def main() -> None:
         connection.send(error)
 
 
-def mark(number: int) -> None:
-    """Leave a number where the parent sees it when it looks. A message would wake it, and take it a core."""
-    _, count = MARK.unpack_from(_marks["own"])
-    MARK.pack_into(_marks["own"], 0, number, count + 1)
+def mark(task: int, number: int) -> None:
+    """Leave two numbers where the parent sees them when it looks. A message would wake it, and take it a core."""
+    *_, count = MARK.unpack_from(_marks["own"])
+    MARK.pack_into(_marks["own"], 0, task, number, count + 1)
 
 
 def requests(connection: Connection) -> Iterator[Any]:

@@ -22,6 +22,7 @@ from spiceprop.network import Network
 from spiceprop.stopping import stop_if_asked
 
 CHUNK = 8
+AT_ONCE = 2  # tasks of a process: one that it is at, one ahead
 GIVEN_UP_AFTER = 2  # failures
 BEFORE_ANY = -1  # image: a process starts, loads its circuit and takes over conductances
 LOOK_UP_SECONDS = 0.2  # how often deadlines and signals are looked at
@@ -51,69 +52,101 @@ class Work:
 
 
 class Seat:
-    """One of the pool's places: a process, the work it has, and until when it must say something."""
+    """One of the pool's places: a process, the work it has in order, and until when it must say something.
+
+    It has work ahead of what it is at, so that it need not wait for the parent between two tasks.
+    """
 
     def __init__(self, job: Job, time_limit: float):
         self.job, self.time_limit = job, time_limit
         self.process: Process | None = None
-        self.work: Work | None = None
-        self.image, self.deadline = BEFORE_ANY, 0.0
-        self.seen = 0  # marks of the process
+        self.works: deque[Work] = deque()
+        self.answered, self.seen = 0, 0  # tasks and marks of this process
+        self._await_first()
+
+    def _await_first(self) -> None:
+        """The next image may have to wait for the process to start and to load."""
+        self.image, self.deadline = BEFORE_ANY, time.monotonic() + START_SECONDS + self.time_limit
 
     def begin(self, work: Work) -> None:
-        """Take on work. Its first image may have to wait for the process to start and to load."""
-        self.work, self.image = work, BEFORE_ANY
-        self.deadline = time.monotonic() + START_SECONDS + self.time_limit
+        """Take on work."""
+        if not self.works:
+            self._await_first()
+        self.works.append(work)
         try:
-            if self.process is None:
-                self.process = Process(serve, self.job)
-            _, self.seen = self.process.mark
-            self.process.send(work.task)
+            self._hand(work)
         except Fault as fault:
             self.start_over(fault)
 
-    def listen(self) -> Result | None:
-        """Hear what the process has said; the result once it is there."""
+    def _hand(self, work: Work) -> None:
+        if self.process is None:
+            self.process = Process(serve, self.job)
+            self.answered = self.seen = 0
+        self.process.send(work.task)
+
+    def _hand_all(self) -> None:
+        self._await_first()
+        for work in self.works:
+            self._hand(work)
+
+    def listen(self) -> tuple[int, Result] | None:
+        """Hear what the process has said: the number of the work that is done, and its result."""
         try:
-            if self.process.connection.poll():
+            if self.works and self.process.connection.poll():
                 return self._done(self.process.receive(0))
         except Fault as fault:
             self.start_over(fault)
         return None
 
-    def _done(self, result: Result) -> Result:
-        retried, self.work = self.work.retried, None
+    def _done(self, result: Result) -> tuple[int, Result]:
+        work, self.answered = self.works.popleft(), self.answered + 1
+        self._await_first()
         if self.process.is_worn(len(result.statuses)):
-            self.end()
-        return replace(result, retried=retried)
+            self._end_process()
+            try:
+                self._hand_all()
+            except Fault as fault:
+                self.start_over(fault)
+        return work.index, replace(result, retried=work.retried)
 
     def look(self) -> None:
         """See which image the process is at; one that has begun has its time from now on."""
-        image, count = self.process.mark
-        if count != self.seen:
+        task, image, count = self.process.mark
+        if task == self.answered and count != self.seen:
             self.image, self.seen = image, count
             # behind the last image comes the gradient, and a new process compiles it first
-            allowance = START_SECONDS if image == len(self.work.task.labels) else 0.0
+            allowance = START_SECONDS if image == len(self.works[0].task.labels) else 0.0
             self.deadline = time.monotonic() + allowance + self.time_limit
 
     def check_time(self) -> None:
         """To be asked when nothing is to be heard."""
-        self.look()
-        if time.monotonic() > self.deadline:
-            self.start_over(self.process.overdue(f"took longer than {self.time_limit:g} s for an image"))
+        if self.works:
+            self.look()
+            if time.monotonic() > self.deadline:
+                self.start_over(self.process.overdue(f"took longer than {self.time_limit:g} s for an image"))
 
     def start_over(self, fault: Fault) -> None:
         """The process is lost: the same work in a fresh one, without what failed too often."""
-        if self.process is not None:
-            self.look()
-        self.process = None
-        self.work.blame(self.image, fault)
-        self.begin(self.work)
+        while True:
+            if self.process is not None:
+                self.look()
+            self.process = None
+            self.works[0].blame(self.image, fault)
+            try:
+                self._hand_all()
+                return
+            except Fault as again:
+                fault = again
 
-    def end(self) -> None:
+    def _end_process(self) -> None:
         if self.process is not None:
             self.process.end()
-        self.process = self.work = None
+        self.process = None
+
+    def end(self) -> None:
+        """At once, with all its work undone."""
+        self._end_process()
+        self.works.clear()
 
 
 class Pool:
@@ -155,12 +188,14 @@ class Pool:
                 seat.end()
 
     def _busy(self) -> list[Seat]:
-        return [seat for seat in self.seats if seat.work is not None]
+        return [seat for seat in self.seats if seat.works]
 
     def _hand_out(self, pending: deque[Work]) -> None:
-        for seat in self.seats:
-            if seat.work is None and pending:
-                seat.begin(pending.popleft())
+        """To each seat in turn, so that all have something before one has work ahead."""
+        for ahead in range(AT_ONCE):
+            for seat in self.seats:
+                if len(seat.works) <= ahead and pending:
+                    seat.begin(pending.popleft())
 
     def _gather(self) -> dict[int, Result]:
         """What becomes known within a moment."""
@@ -168,8 +203,8 @@ class Pool:
         wait([seat.process.connection for seat in busy], LOOK_UP_SECONDS)
         found = {}
         for seat in busy:
-            index = seat.work.index
-            if result := seat.listen():
+            if said := seat.listen():
+                index, result = said
                 found[index] = result
             else:
                 seat.check_time()

@@ -77,8 +77,8 @@ class Process:
         return self._popen.pid
 
     @property
-    def mark(self) -> tuple[int, int]:
-        """The number that the process left last (see `child.mark`), and how many it has left."""
+    def mark(self) -> tuple[int, int, int]:
+        """The numbers that the process left last (see `child.mark`), and how often it has left some."""
         return MARK.unpack_from(self._marks)
 
     def send(self, message: Any) -> None:

@@ -8,6 +8,7 @@ worker that has just started needs nothing from the past, and results do not dep
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from multiprocessing.connection import Connection
 
 import numpy as np
@@ -155,10 +156,10 @@ class Worker:
 
 
 def serve(connection: Connection, job: Job) -> None:
-    """A worker's process: tasks in, results out. The number of each image is marked as it begins."""
+    """A worker's process: tasks in, results out. Each image is marked as it begins: the task's number and its own."""
     worker = job.worker()
-    for task in requests(connection):
-        connection.send(worker.run(task, mark))
+    for number, task in enumerate(requests(connection)):
+        connection.send(worker.run(task, partial(mark, number)))
 
 
 def evaluate(job: Job, network: Network, task: Task, trajectories: list[Trajectory]) -> Result:

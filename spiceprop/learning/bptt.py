@@ -57,6 +57,8 @@ class ConductanceOptimiser:
         self.bounds = Bounds(experiment.network.g_min, experiment.network.g_max)
         self.clip = training.clip
         self.theta = [torch.tensor((g - self.bounds.g_min) / self.bounds.span) for g in conductances]
+        for theta in self.theta:
+            theta.grad = torch.empty_like(theta)  # one for all updates
         kinds = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
         # fused: one pass over each array; every worker waits for this update
         self.optimiser = kinds[training.optimiser](self.theta, lr=training.rate, fused=True)
@@ -77,7 +79,7 @@ class ConductanceOptimiser:
     def step(self, gradients: list[np.ndarray]) -> float:
         """One update; the norm of the gradient per unit of conductance range before clipping."""
         for theta, gradient in zip(self.theta, gradients, strict=True):
-            theta.grad = torch.from_numpy(gradient * self.bounds.span)
+            torch.mul(torch.from_numpy(gradient), self.bounds.span, out=theta.grad)
         norm = float(torch.nn.utils.clip_grad_norm_(self.theta, self.clip))
         if np.isfinite(norm):
             self.optimiser.step()
@@ -89,8 +91,12 @@ class ConductanceOptimiser:
 
     def conductances(self) -> list[np.ndarray]:
         """(2, rows, columns) each, in siemens, within the bounds."""
-        low, high = self.bounds.g_min, self.bounds.g_max
-        return [np.clip(low + theta.numpy() * self.bounds.span, low, high) for theta in self.theta]
+        low, high, found = self.bounds.g_min, self.bounds.g_max, []
+        for theta in self.theta:
+            g = theta.numpy() * self.bounds.span
+            g += low
+            found.append(np.clip(g, low, high, out=g))
+        return found
 
     def state(self) -> dict[str, np.ndarray]:
         """All that a resumed run needs, as arrays."""

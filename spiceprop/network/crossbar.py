@@ -44,7 +44,10 @@ class Crossbar:
 
     def pair_gradient(self, by_weight: np.ndarray) -> np.ndarray:
         """dL/dg (2, rows, columns) from dL/dweights (rows, columns)."""
-        return np.stack([by_weight, -by_weight]) * self.i_scale
+        found = np.empty((2, *by_weight.shape))
+        np.multiply(by_weight, self.i_scale, out=found[0])
+        np.negative(found[0], out=found[1])
+        return found
 
 
 def _product(values: np.ndarray, matrix: np.ndarray) -> np.ndarray:

@@ -31,9 +31,8 @@ from spiceprop.network.text import (
 )
 from spiceprop.store.atomic import write_text
 
-
-# SPARSE takes quadratic time to order the matrix of coupled layers, KLU is slower otherwise: with ngspice 46 both take as
-# long at 250 neurons before 10; at 1000 they take 110 ms and 69 ms
+# SPARSE takes quadratic time to order the matrix of coupled layers, KLU is slower otherwise: with ngspice 46 both take
+# as long at 250 neurons before 10; at 1000 they take 110 ms and 69 ms
 FEWEST_FOR_KLU = 250
 
 
