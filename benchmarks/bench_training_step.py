@@ -2,8 +2,8 @@
 """Training with every forward pass in ngspice: images a second and core, and what stands between it and ngspice.
 
 All in one run, in turns: `run` alone in one process, again and again, with nothing altered and nothing read; the work
-of a training step in one process (synapses altered for each chunk of 8 images, inputs altered, run, vectors read, loss
-and gradient); two such processes beside each other; the trainer with two workers (optimiser, batches, messages); and
+of a training step in one process (synapses altered once an update, inputs altered, run, vectors read, loss and
+gradient); two such processes beside each other; the trainer with two workers (optimiser, batches, messages); and
 the plain PySpice loop of `baselines`, which has no gradient.
 """
 
@@ -15,7 +15,7 @@ from baselines import plain_pyspice
 from common import CORES, ROOT, experiment_network, leave_csv
 from loops import LONGEST, TURN, bare_runs, steps, turn
 
-from spiceprop.cluster.pool import Pool, chunks
+from spiceprop.cluster.pool import CHUNK, Pool, chunks
 from spiceprop.cluster.process import Process
 from spiceprop.cluster.worker import Job
 from spiceprop.compile.neurons import compiled_neuron
@@ -64,12 +64,14 @@ class Trained:
 
 
 def main() -> None:
-    experiment = load_experiment(ROOT / "experiments" / "mnist.toml", [])
-    network, images, labels = experiment_network("mnist")
+    experiment = load_experiment(ROOT / "experiments" / "mnist_epoch.toml", [])
+    network, images, labels = experiment_network("mnist_epoch")
     compiled = compiled_neuron(network.cell)
     job = Job(network, network.program(compiled), Readout("mean", 20.0, 0.1))
     tasks = chunks(network, images, labels, [bar.g for bar in network.crossbars], 0, gradient=True)
-    bare, one, other = Process(bare_runs, job, tasks), Process(steps, job, tasks), Process(steps, job, tasks)
+    each = experiment.training.batch // CHUNK // CORES  # chunks of a worker in an update
+    bare = Process(bare_runs, job, tasks)
+    one, other = (Process(steps, job, tasks, each) for _ in range(2))
     for process in (bare, one, other):
         process.receive(LONGEST)
     trained = Trained(experiment, network, job, images, labels)

@@ -28,14 +28,17 @@ def bare_runs(connection: Connection, job: Job, tasks: list[Task]) -> None:
     _serve(connection, run, 1)
 
 
-def steps(connection: Connection, job: Job, tasks: list[Task]) -> None:
-    """A worker's part of training: images a second, and the gradient's share of the simulation's time."""
+def steps(connection: Connection, job: Job, tasks: list[Task], chunks: int) -> None:
+    """A worker's part of training: images a second, and the gradient's share of the simulation's time.
+
+    Synapses change every so many chunks.
+    """
     worker, count, shares = Worker(job), 0, []
 
     def step() -> None:
         nonlocal count
         count += 1
-        result = worker.run(replace(tasks[count % len(tasks)], version=count))
+        result = worker.run(replace(tasks[count % len(tasks)], version=count // chunks))
         shares.append(result.gradient_seconds / result.simulation_seconds)
 
     step()
