@@ -4,7 +4,8 @@
 All in one run, in turns: `run` alone in one process, again and again, with nothing altered and nothing read; the work
 of a training step in one process (synapses altered once an update, inputs altered, run, vectors read, loss and
 gradient); two such processes beside each other; the trainer with two workers (optimiser, batches, messages); and
-the plain PySpice loop of `baselines`, which has no gradient.
+the plain PySpice loop of `baselines`, which has no gradient. The trainer's rate is so small that all simulate the same
+circuits: ngspice's time depends on the currents.
 """
 
 import statistics
@@ -64,11 +65,11 @@ class Trained:
 
 
 def main() -> None:
-    experiment = load_experiment(ROOT / "experiments" / "mnist_epoch.toml", [])
+    experiment = load_experiment(ROOT / "experiments" / "mnist_epoch.toml", ["training.rate=1e-12"])
     network, images, labels = experiment_network("mnist_epoch")
     compiled = compiled_neuron(network.cell)
     job = Job(network, network.program(compiled), Readout("mean", 20.0, 0.1))
-    tasks = chunks(network, images, labels, [bar.g for bar in network.crossbars], 0, gradient=True)
+    tasks = list(chunks(network, images, labels, [bar.g for bar in network.crossbars], 0, gradient=True))
     each = experiment.training.batch // CHUNK // CORES  # chunks of a worker in an update
     bare = Process(bare_runs, job, tasks)
     one, other = (Process(steps, job, tasks, each) for _ in range(2))

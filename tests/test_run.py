@@ -293,17 +293,9 @@ def test_failed_samples_are_counted_and_never_right(finished):
     network = setting.network
     job = Job(network, network.program(), Readout("mean", 10.0))
     lost = dict.fromkeys(range(4), (Status.TIMED_OUT, "too long"))
-    task = replace(
-        chunks(
-            network,
-            setting.data.test_images,
-            setting.data.test_labels,
-            [bar.g for bar in network.crossbars],
-            0,
-            gradient=False,
-        )[0],
-        given_up=lost,
-    )
+    images, labels = setting.data.test_images, setting.data.test_labels
+    (task,) = chunks(network, images, labels, [bar.g for bar in network.crossbars], 0, gradient=False)
+    task = replace(task, given_up=lost)
     record = replace(load_run(finished / "run.h5"), statuses={}, counters={})
     tally(record, [Worker(job).run(task)], "evaluation")
     assert record.statuses == {"timed out": 4}

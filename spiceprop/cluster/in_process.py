@@ -7,7 +7,7 @@ on its task, nor on threads.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -35,7 +35,7 @@ class InProcess:
     def __exit__(self, *_: object) -> None:
         """There is nothing to end."""
 
-    def map(self, tasks: list[Task]) -> Iterator[Result]:
+    def map(self, tasks: Iterable[Task]) -> Iterator[Result]:
         """Results in the order of the tasks; an image that was not solved has its status, and zeros for its gradient.
 
         Raises

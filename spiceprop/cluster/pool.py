@@ -9,7 +9,7 @@ done without it.
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 
@@ -164,7 +164,7 @@ class Pool:
         for seat in self.seats:
             seat.end()
 
-    def map(self, tasks: list[Task]) -> Iterator[Result]:
+    def map(self, tasks: Iterable[Task]) -> Iterator[Result]:
         """Results in the order of the tasks. An image that failed has its status, and zeros for its gradient.
 
         Raises
@@ -172,16 +172,20 @@ class Pool:
         UserError: ngspice refuses the circuit.
         WorkFailed: no process gets as far as simulating, or somebody asked to stop.
         """
-        pending = deque(Work(index, task) for index, task in enumerate(tasks))
+        pending = (Work(index, task) for index, task in enumerate(tasks))
         done: dict[int, Result] = {}
+        index = 0  # of the next result
         try:
-            for index in range(len(tasks)):
+            while True:
                 stop_if_asked()
-                while index not in done:
-                    self._hand_out(pending)
+                self._hand_out(pending)
+                if index in done:
+                    yield done.pop(index)
+                    index += 1
+                elif self._busy():
                     done |= self._gather()
-                    stop_if_asked()
-                yield done.pop(index)
+                else:
+                    return
         finally:
             # left early: what is still being simulated is nobody's result any more
             for seat in self._busy():
@@ -190,12 +194,12 @@ class Pool:
     def _busy(self) -> list[Seat]:
         return [seat for seat in self.seats if seat.works]
 
-    def _hand_out(self, pending: deque[Work]) -> None:
+    def _hand_out(self, pending: Iterator[Work]) -> None:
         """To each seat in turn, so that all have something before one has work ahead."""
         for ahead in range(AT_ONCE):
             for seat in self.seats:
-                if len(seat.works) <= ahead and pending:
-                    seat.begin(pending.popleft())
+                if len(seat.works) <= ahead and (work := next(pending, None)):
+                    seat.begin(work)
 
     def _gather(self) -> dict[int, Result]:
         """What becomes known within a moment."""
@@ -221,17 +225,20 @@ def chunks(
     gradient: bool,
     detail: bool = False,
     size: int = CHUNK,
-) -> list[Task]:
+) -> Iterator[Task]:
     """Samples (images, rows) in [0, 1] as tasks of ``size`` images each, for a network with these conductances.
 
-    A reduced first crossbar is used here, once for all of them: a worker needs the currents that it sends.
+    A reduced first crossbar is used here: a worker needs the currents that it sends. Each task is made when it is asked
+    for, so that the first ones are simulated while the others are made.
     """
     if not len(samples):
-        return []
-    current = network.with_conductances(conductances)
-    inputs, currents = current.inputs(samples), current.input_currents(samples)
+        return
+    crossbar = network.with_conductances(conductances).crossbars[0]
+    weights = crossbar.weights
     sent = [None, *conductances[1:]] if network.reduced else list(conductances)
-    return [
-        Task(inputs[part], currents[part], labels[part], sent, version, gradient, detail)
-        for part in (slice(start, start + size) for start in range(0, len(samples), size))
-    ]
+    for start in range(0, len(samples), size):
+        part = slice(start, start + size)
+        rows = network.v_read * samples[part]
+        currents = rows @ weights
+        inputs = currents if network.reduced else rows
+        yield Task(inputs, currents, labels[part], sent, version, gradient, detail)

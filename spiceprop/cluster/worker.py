@@ -69,7 +69,7 @@ class Result:
     scores: (images, classes) in volt.
     losses: (images,).
     by_input: dL/du of the first layer, (images, neurons); empty without gradient.
-    by_weight: (images, rows, columns) for each later crossbar.
+    by_weight: summed over the images, (rows, columns) for each later crossbar.
     unexplained: (images,) steps whose integration rule was not recognised.
     simulation_seconds, gradient_seconds: wall time spent in each, summed over the chunk.
     retried: images whose process died or hung once.
@@ -185,14 +185,13 @@ def collect(
     images, ok = len(ends), np.array([status is Status.OK for status, _ in ends], dtype=bool)
     scores, losses = np.full((images, network.layers[-1]), np.nan), np.full(images, np.nan)
     by_input = np.zeros((images if task.gradient else 0, network.layers[1]))
-    by_weight = [np.zeros((len(by_input), *crossbar.g.shape[1:])) for crossbar in network.crossbars[1:]]
+    by_weight = [np.zeros(crossbar.g.shape[1:]) for crossbar in network.crossbars[1:]]
     unexplained = np.zeros(images, dtype=int)
     if run:
         scores[ok], losses[ok] = run.reading.scores, run.reading.losses
     if back:
         by_input[ok], unexplained[ok] = back.by_input, back.steps.unexplained
-        for target, values in zip(by_weight, back.by_weight, strict=True):
-            target[ok] = values
+        by_weight = [each.sum(axis=0, dtype=float) for each in back.by_weight]
     return Result(
         statuses=[status for status, _ in ends],
         messages=[message for _, message in ends],

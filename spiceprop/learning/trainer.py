@@ -19,7 +19,7 @@ from spiceprop.cluster.worker import Result
 from spiceprop.data import DataSet
 from spiceprop.errors import WorkFailed
 from spiceprop.experiment import Experiment
-from spiceprop.learning.bptt import ConductanceOptimiser, batch_gradient
+from spiceprop.learning.bptt import BatchGradient, ConductanceOptimiser
 from spiceprop.learning.progress import Progress
 from spiceprop.network import Network
 from spiceprop.store.run_file import Checkpoint, RunRecord
@@ -139,12 +139,13 @@ class Trainer:
         chosen = self._order(epoch)[batch * self.batch : (batch + 1) * self.batch]
         images, labels = self.data.train_images[chosen], self.data.train_labels[chosen]
         conductances = self.optimiser.conductances()
-        results = []
+        results, gradient = [], BatchGradient(self.network, images)
         what = f"epoch {epoch + 1}/{self.experiment.training.epochs}, loss {self.recent_loss():.3f}"
         for result in pool.map(
             chunks(self.network, images, labels, conductances, self.done, gradient=True, size=pool.chunk)
         ):
             results.append(result)
+            gradient.add(result)
             progress(len(result.statuses), what)
         losses = np.concatenate([result.losses for result in results])
         if not np.isfinite(losses).any():
@@ -154,10 +155,9 @@ class Trainer:
                 f"every image of batch {batch + 1} failed: {message}. Try a smaller simulation.t_max, "
                 "or currents nearer to the neuron's range (network.i_scale)"
             )
-        network = self.network.with_conductances(conductances)
         tally(self.record, results, "training")
         self.record.losses.append(float(np.nanmean(losses)))
-        norm = self.optimiser.step(batch_gradient(network, images, results))
+        norm = self.optimiser.step(gradient.total())
         self.record.norms.append(norm)
         if not np.isfinite(norm):
             self.record.count("skipped_updates", 1)

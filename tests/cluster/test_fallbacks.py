@@ -30,7 +30,7 @@ def tasks(job) -> list[Task]:
     samples, labels = generator.random((2 * CHUNK, 4)), generator.integers(0, 2, 2 * CHUNK)
     # not what is written in the deck: these have to come back after each load
     conductances = [1.1 * bar.g for bar in job.network.crossbars]
-    return chunks(job.network, samples, labels, conductances, 1, gradient=True)
+    return list(chunks(job.network, samples, labels, conductances, 1, gradient=True))
 
 
 @pytest.fixture(scope="module")
