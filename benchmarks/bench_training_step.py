@@ -26,6 +26,7 @@ from spiceprop.learning import Trainer
 from spiceprop.network import Network, Readout
 from spiceprop.store.run_file import RunRecord
 
+BATCHES = (64, 128)
 ROUNDS = 5
 
 
@@ -64,25 +65,24 @@ class Trained:
         return done / (time.perf_counter() - start)
 
 
-def main() -> None:
-    experiment = load_experiment(ROOT / "experiments" / "mnist_epoch.toml", ["training.rate=1e-12"])
+def measure(batch: int) -> dict[str, str]:
+    settings = {"training.rate": 1e-12, "training.batch": batch}
+    experiment = load_experiment(ROOT / "experiments" / "mnist_epoch.toml", [f"{k}={v}" for k, v in settings.items()])
     network, images, labels = experiment_network("mnist_epoch")
-    compiled = compiled_neuron(network.cell)
-    job = Job(network, network.program(compiled), Readout("mean", 20.0, 0.1))
+    job = Job(network, network.program(compiled_neuron(network.cell)), Readout("mean", 20.0, 0.1))
     tasks = list(chunks(network, images, labels, [bar.g for bar in network.crossbars], 0, gradient=True))
-    each = experiment.training.batch // CHUNK // CORES  # chunks of a worker in an update
-    bare = Process(bare_runs, job, tasks)
-    one, other = (Process(steps, job, tasks, each) for _ in range(2))
+    each = batch // CHUNK // CORES  # chunks of a worker in an update
+    bare, one, other = Process(bare_runs, job, tasks), Process(steps, job, tasks), Process(steps, job, tasks)
     for process in (bare, one, other):
         process.receive(LONGEST)
     trained = Trained(experiment, network, job, images, labels)
     found = {"bare": [], "step": [], "share": [], "loops": [], "trainer": []}
     for _ in range(ROUNDS):
-        found["bare"].append(turn(bare)[0][0])
-        rate, share = turn(one)[0]
+        found["bare"].append(turn(1, bare)[0][0])
+        rate, share = turn(each, one)[0]
         found["step"].append(rate)
         found["share"].append(share)
-        found["loops"].append(sum(rate for rate, _ in turn(one, other)))
+        found["loops"].append(sum(rate for rate, _ in turn(each, one, other)))
         found["trainer"].append(trained.turn())
     for process in (bare, one, other):
         process.end()
@@ -91,7 +91,7 @@ def main() -> None:
     _, plain = plain_pyspice.run(network, images[:2])
     best = {name: max(values) for name, values in found.items()}
     ratios = [trainer / loops for trainer, loops in zip(found["trainer"], found["loops"], strict=True)]
-    values = {
+    return {
         "run alone, runs a second": f"{best['bare']:.1f}",
         "training step, images a second and core": f"{best['step']:.1f}",
         "training step as a share of run alone": f"{best['step'] / best['bare']:.2f}",
@@ -102,11 +102,15 @@ def main() -> None:
         "trainer over two loops, median of rounds": f"{statistics.median(ratios):.3f}",
         "trainer over two loops, best of each": f"{best['trainer'] / best['loops']:.3f}",
     }
+
+
+def main() -> None:
     leave_csv(
         __file__,
         [
-            {"network": "784-100-10", "batch": experiment.training.batch, "cores": CORES, "what": what, "value": value}
-            for what, value in values.items()
+            {"network": "784-100-10", "batch": batch, "cores": CORES, "what": what, "value": value}
+            for batch in BATCHES
+            for what, value in measure(batch).items()
         ],
     )
 

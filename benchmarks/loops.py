@@ -21,49 +21,49 @@ def bare_runs(connection: Connection, job: Job, tasks: list[Task]) -> None:
     worker = Worker(job)
     worker.run(tasks[0])
 
-    def run() -> None:
+    def run(_: int) -> None:
         worker.simulator._command("run")
         worker.simulator._command("destroy all")
 
     _serve(connection, run, 1)
 
 
-def steps(connection: Connection, job: Job, tasks: list[Task], chunks: int) -> None:
+def steps(connection: Connection, job: Job, tasks: list[Task]) -> None:
     """A worker's part of training: images a second, and the gradient's share of the simulation's time.
 
-    Synapses change every so many chunks.
+    Synapses change every so many chunks as the request says.
     """
     worker, count, shares = Worker(job), 0, []
 
-    def step() -> None:
+    def step(chunks: int) -> None:
         nonlocal count
         count += 1
         result = worker.run(replace(tasks[count % len(tasks)], version=count // chunks))
         shares.append(result.gradient_seconds / result.simulation_seconds)
 
-    step()
+    step(1)
     _serve(connection, step, CHUNK, shares.clear, lambda: statistics.median(shares))
 
 
 def _serve(
     connection: Connection,
-    work: Callable[[], None],
+    work: Callable[[int], None],
     images: int,
     before: Callable[[], None] = lambda: None,
     more: Callable[[], float] = lambda: 0.0,
 ) -> None:
     connection.send("ready")
-    for _ in requests(connection):
+    for request in requests(connection):
         before()
         done, start = 0, time.perf_counter()
         while time.perf_counter() - start < TURN:
-            work()
+            work(request)
             done += images
         connection.send((done / (time.perf_counter() - start), more()))
 
 
-def turn(*processes: Process) -> list[tuple[float, float]]:
-    """Images a second of processes that work at the same time."""
+def turn(chunks: int, *processes: Process) -> list[tuple[float, float]]:
+    """Images a second of processes that work at the same time, with synapses that change every so many chunks."""
     for process in processes:
-        process.send(True)
+        process.send(chunks)
     return [process.receive(LONGEST) for process in processes]
