@@ -90,10 +90,9 @@ class Seat:
             self._hand(work)
 
     def listen(self) -> tuple[int, Result] | None:
-        """Hear what the process has said: the number of the work that is done, and its result."""
+        """Hear what the process has to say: the number of the work that is done, and its result."""
         try:
-            if self.works and self.process.connection.poll():
-                return self._done(self.process.receive(0))
+            return self._done(self.process.receive(0))
         except Fault as fault:
             self.start_over(fault)
         return None
@@ -120,10 +119,9 @@ class Seat:
 
     def check_time(self) -> None:
         """To be asked when nothing is to be heard."""
-        if self.works:
-            self.look()
-            if time.monotonic() > self.deadline:
-                self.start_over(self.process.overdue(f"took longer than {self.time_limit:g} s for an image"))
+        self.look()
+        if time.monotonic() > self.deadline:
+            self.start_over(self.process.overdue(f"took longer than {self.time_limit:g} s for an image"))
 
     def start_over(self, fault: Fault) -> None:
         """The process is lost: the same work in a fresh one, without what failed too often."""
@@ -203,16 +201,12 @@ class Pool:
 
     def _gather(self) -> dict[int, Result]:
         """What becomes known within a moment."""
-        busy = self._busy()
-        wait([seat.process.connection for seat in busy], LOOK_UP_SECONDS)
-        found = {}
-        for seat in busy:
-            if said := seat.listen():
-                index, result = said
-                found[index] = result
-            else:
-                seat.check_time()
-        return found
+        busy = {seat.process.connection: seat for seat in self._busy()}
+        speaking = wait(list(busy), LOOK_UP_SECONDS)
+        said = [busy[connection].listen() for connection in speaking]
+        for connection in busy.keys() - set(speaking):
+            busy[connection].check_time()
+        return dict(filter(None, said))
 
 
 def chunks(
@@ -228,17 +222,14 @@ def chunks(
 ) -> Iterator[Task]:
     """Samples (images, rows) in [0, 1] as tasks of ``size`` images each, for a network with these conductances.
 
-    A reduced first crossbar is used here: a worker needs the currents that it sends. Each task is made when it is asked
-    for, so that the first ones are simulated while the others are made.
+    A reduced first crossbar is used here, once for all of them: a worker needs the currents that it sends.
     """
     if not len(samples):
         return
-    crossbar = network.with_conductances(conductances).crossbars[0]
-    weights = crossbar.weights
+    current = network.with_conductances(conductances)
+    currents = current.input_currents(samples)
+    inputs = currents if network.reduced else current.inputs(samples)
     sent = [None, *conductances[1:]] if network.reduced else list(conductances)
     for start in range(0, len(samples), size):
         part = slice(start, start + size)
-        rows = network.v_read * samples[part]
-        currents = rows @ weights
-        inputs = currents if network.reduced else rows
-        yield Task(inputs, currents, labels[part], sent, version, gradient, detail)
+        yield Task(inputs[part], currents[part], labels[part], sent, version, gradient, detail)

@@ -31,38 +31,18 @@ class Bounds:
         return self.g_max - self.g_min
 
 
-class BatchGradient:
-    """dL/dg of a batch's mean loss, summed up in the order of the batch as results come in.
+def batch_gradient(network: Network, samples: np.ndarray, results: list[Result]) -> list[np.ndarray]:
+    """dL/dg of the batch's mean loss, (2, rows, columns) for each crossbar, in 1/S.
 
     Failed samples contribute nothing, and the mean is over those that ended ok.
     """
-
-    def __init__(self, network: Network, samples: np.ndarray):
-        self.network, self.rows = network, network.v_read * samples
-        self.by_weight = [np.zeros(bar.g.shape[1:]) for bar in network.crossbars]
-        self.images = self.good = 0
-
-    def add(self, result: Result) -> None:
-        """The next images of the batch."""
-        count = len(result.statuses)
-        rows = self.rows[self.images : self.images + count]
-        for total, part in zip(self.by_weight, [rows.T @ result.by_input, *result.by_weight], strict=True):
-            total += part
-        self.images += count
-        self.good += sum(status == "ok" for status in result.statuses)
-
-    def total(self) -> list[np.ndarray]:
-        """(2, rows, columns) for each crossbar, in 1/S."""
-        pairs = zip(self.network.crossbars, self.by_weight, strict=True)
-        return [crossbar.pair_gradient(slope / max(self.good, 1)) for crossbar, slope in pairs]
-
-
-def batch_gradient(network: Network, samples: np.ndarray, results: list[Result]) -> list[np.ndarray]:
-    """`BatchGradient` of results that are all there."""
-    gradient = BatchGradient(network, samples)
-    for result in results:
-        gradient.add(result)
-    return gradient.total()
+    good = max(sum(status == "ok" for result in results for status in result.statuses), 1)
+    by_input = np.concatenate([result.by_input for result in results])
+    # one product for the batch: one a task would write its result, as large as the crossbar, each time
+    first = (network.v_read * samples).T @ by_input
+    later = [np.add.reduce(parts) for parts in zip(*(result.by_weight for result in results), strict=True)]
+    pairs = zip(network.crossbars, [first, *later], strict=True)
+    return [crossbar.pair_gradient(slope / good) for crossbar, slope in pairs]
 
 
 class ConductanceOptimiser:

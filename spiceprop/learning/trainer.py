@@ -19,7 +19,7 @@ from spiceprop.cluster.worker import Result
 from spiceprop.data import DataSet
 from spiceprop.errors import WorkFailed
 from spiceprop.experiment import Experiment
-from spiceprop.learning.bptt import BatchGradient, ConductanceOptimiser
+from spiceprop.learning.bptt import ConductanceOptimiser, batch_gradient
 from spiceprop.learning.progress import Progress
 from spiceprop.network import Network
 from spiceprop.store.run_file import Checkpoint, RunRecord
@@ -139,13 +139,12 @@ class Trainer:
         chosen = self._order(epoch)[batch * self.batch : (batch + 1) * self.batch]
         images, labels = self.data.train_images[chosen], self.data.train_labels[chosen]
         conductances = self.optimiser.conductances()
-        results, gradient = [], BatchGradient(self.network, images)
+        results = []
         what = f"epoch {epoch + 1}/{self.experiment.training.epochs}, loss {self.recent_loss():.3f}"
         for result in pool.map(
             chunks(self.network, images, labels, conductances, self.done, gradient=True, size=pool.chunk)
         ):
             results.append(result)
-            gradient.add(result)
             progress(len(result.statuses), what)
         losses = np.concatenate([result.losses for result in results])
         if not np.isfinite(losses).any():
@@ -157,7 +156,7 @@ class Trainer:
             )
         tally(self.record, results, "training")
         self.record.losses.append(float(np.nanmean(losses)))
-        norm = self.optimiser.step(gradient.total())
+        norm = self.optimiser.step(batch_gradient(self.network, images, results))
         self.record.norms.append(norm)
         if not np.isfinite(norm):
             self.record.count("skipped_updates", 1)

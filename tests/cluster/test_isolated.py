@@ -184,6 +184,7 @@ def test_a_worn_process_is_replaced(simulator, monkeypatch):
 
 def test_a_process_that_grows_is_worn(other, monkeypatch):
     monkeypatch.setattr(process, "MOST_GROWTH", 50e6)
+    monkeypatch.setattr(process, "LOOK_AT_MEMORY", 1)
     ask(other, os.getpid)
     assert not other.is_worn(1)
     ask(other, keep, 20_000_000)
