@@ -173,15 +173,16 @@ class Pool:
         pending = (Work(index, task) for index, task in enumerate(tasks))
         done: dict[int, Result] = {}
         index = 0  # of the next result
+        stop_if_asked()
         try:
             while True:
-                stop_if_asked()
                 self._hand_out(pending)
                 if index in done:
                     yield done.pop(index)
                     index += 1
                 elif self._busy():
                     done |= self._gather()
+                    stop_if_asked()  # not behind the last result: what was asked for is complete then
                 else:
                     return
         finally:
