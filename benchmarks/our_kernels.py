@@ -17,16 +17,16 @@ def prepare(
     cell = Cell.from_netlist(read_netlist(ROOT / "netlists" / "mif.cir"), "mif")
     kernels, rows = Kernels(cell, currents.dtype), [cell.membrane]
     h = np.full(steps + 1, T_STOP / steps, currents.dtype)
-    mean = np.full((steps + 1, 1, 1), 1 / steps, currents.dtype)
-    mean[0] = 0.0
-    by_state = mean[None] * weights
+    over_steps = np.full(steps + 1, 1 / steps, currents.dtype)
+    over_steps[0] = 0.0
+    by_state = np.broadcast_to(weights / currents.dtype.type(steps), (1, steps + 1, *weights.shape))
 
     def run() -> tuple[float, np.ndarray]:
         x, solved = kernels.transient(currents, h, scheme)
         found = kernels.transient_adjoint(scheme, x, currents, h, by_state, rows, by_time=False)
         if not solved.all():
             raise ArithmeticError("a lane has not converged")
-        potentials = x[cell.membrane, 1:].sum(axis=0) / steps
-        return float((potentials * weights).sum()), found.by_input
+        mean = over_steps @ x[cell.membrane].reshape(steps + 1, -1)
+        return float(mean @ weights.ravel()), found.by_input
 
     return run

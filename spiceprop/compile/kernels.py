@@ -14,6 +14,7 @@ from spiceprop.compile.c_code import filled, template
 from spiceprop.compile.cell_code import CellCode
 from spiceprop.compile.cell_steps import CellSteps
 from spiceprop.compile.mirrors import NEAR
+from spiceprop.compile.recycled import Recycled
 from spiceprop.compile.schemes import MOST_ITERATIONS, AdjointResult, theta_of, tolerances
 from spiceprop.compile.toolchain import binary
 
@@ -29,6 +30,7 @@ def task_type(real: type, unknowns: int) -> type[ctypes.Structure]:
         **dict.fromkeys(("points", "images", "neurons", "input_stride"), integer),
         **dict.fromkeys(("p", "u", "h", "theta", "x"), pointer),
         "by_state": pointer * unknowns,
+        "state_stride": integer,
         "by_input": pointer,
         "by_time": integer,
         **dict.fromkeys(("by_parameter", "trapezoid", "euler", "solved"), pointer),
@@ -53,6 +55,7 @@ class Kernels:
         self.cell, self.dtype = cell, np.dtype(dtype)
         self._name, real = REALS[self.dtype.name]
         self._task = task_type(real, cell.size)
+        self.recycled = Recycled()
         self._libraries: dict[tuple[bool, bool], ctypes.CDLL] = {}
         self._distances = CellSteps(cell).mirrors.distances
         self._usual = self._kind(cell.parameters)
@@ -177,16 +180,18 @@ class Call:
 
     def made(self, name: str, shape: tuple[int, ...], dtype: type | None = None) -> np.ndarray:
         """An empty array for a result."""
-        array = np.empty(shape, dtype or self._kernels.dtype)
+        array = self._kernels.recycled.empty(shape, np.dtype(dtype or self._kernels.dtype))
         self._point(name, array)
         return array
 
     def adjoint(
         self, name: str, by_state: np.ndarray, rows: Sequence[int], by_time: bool, by_parameter: bool
     ) -> AdjointResult:
-        by_state = np.ascontiguousarray(by_state, self._kernels.dtype)
         self._check("by_state", by_state, (len(rows), *self._shape))
-        for row, part in zip(rows, by_state, strict=True):
+        same = by_state.strides[1] == 0  # at all points, as numpy.broadcast_to makes it
+        self._task.state_stride = 0 if same else self._shape[1] * self._shape[2]
+        parts = np.ascontiguousarray(by_state[:, 0] if same else by_state, self._kernels.dtype)
+        for row, part in zip(rows, parts, strict=True):
             self._task.by_state[row] = part.ctypes.data
         self._task.by_time = by_time
         by_input = self.made("by_input", self._shape if by_time else self._shape[1:])

@@ -39,6 +39,7 @@ typedef struct {
     const real *h, *theta;   /* (points, images), or (points,) in the transient and its adjoint */
     real *x;                 /* (unknowns, points, images, neurons) */
     const real *by_state[UNKNOWNS]; /* dL/dx of each unknown, or NULL */
+    long state_stride;       /* of these, from point to point: 0 where they are the same at all */
     real *by_input;          /* (points, images, neurons), or (images, neurons) */
     long by_time;            /* which of both */
     real *by_parameter;      /* (parameters, images, neurons), or NULL */
@@ -108,6 +109,18 @@ INLINE void give_state(const Task *t, const Place *at, const Row *x, long point)
         give(place_of(t, at, t->x, i, point), x[i], at);
 }
 
+/* A block's rows lie a page or more apart, where the processor does not look ahead by itself. */
+INLINE void look_ahead(const Task *t, const Place *at, long point)
+{
+    if (point < 0 || point >= t->points)
+        return;
+    for (int i = 0; i < UNKNOWNS; i++) {
+        const char *const row = (const char *)place_of(t, at, t->x, i, point);
+        for (size_t byte = 0; byte < sizeof(Row); byte += 64)
+            __builtin_prefetch(row + byte);
+    }
+}
+
 INLINE void take_input(const Task *t, const Place *at, Row u, long point)
 {
     take(u, t->u + t->input_stride * point + at->first, at);
@@ -150,7 +163,7 @@ INLINE void add_slopes(const Task *t, const Place *at, Row *slope, long point)
 {
     for (int i = 0; i < UNKNOWNS; i++)
         if (t->by_state[i]) {
-            const real *const from = t->by_state[i] + point * lanes_of(t) + at->first;
+            const real *const from = t->by_state[i] + point * t->state_stride + at->first;
             if (at->count == BLOCK) {
                 add(slope[i], from);
             } else {
@@ -248,6 +261,7 @@ EXPORT void adjoint(const Task *t)
                 rest[l] = h * (R(1.0) - theta);
             }
             take_state(t, &at, x, n);
+            look_ahead(t, &at, n - 2);
             if (t->input_stride)
                 take_input(t, &at, u, n);
             memset(slope, 0, sizeof slope);
@@ -324,6 +338,7 @@ EXPORT void transient(const Task *t)
         give_state(t, &at, x, 0);
         for (long n = 1; n < t->points; n++) {
             const real theta = t->theta[n], ratio = (R(1.0) - theta) / theta;
+            look_ahead(t, &at, n + 2);
             fill(rate, R(1.0) / (t->h[n] * theta));
             if (t->input_stride)
                 take_input(t, &at, u, n);
@@ -364,6 +379,7 @@ EXPORT void linear_transient(const Task *t)
             fill(rate, R(1.0) / t->h[n]);
             if (t->input_stride)
                 take_input(t, &at, u, n);
+            look_ahead(t, &at, n + 2);
             linear(x, u, rate, p, linear_w);
             give_state(t, &at, x, n);
         }
@@ -394,6 +410,7 @@ EXPORT void linear_adjoint(const Task *t)
                 take_input(t, &at, u, n);
             for (int i = 0; i < UNKNOWNS; i++)
                 step_back(update[i], x[i], place_of(t, &at, t->x, i, n - 1), &at);
+            look_ahead(t, &at, n - 3);
             if (t->by_parameter)
                 linear_parameter_sweep(x, u, rate, update, slope, p, linear_parameter_sweep_w, by_input, by_parameter);
             else
