@@ -3,9 +3,10 @@
 
 All in one run, in turns: `run` alone in one process, again and again, with nothing altered and nothing read; the work
 of a training step in one process (synapses altered once an update, inputs altered, run, vectors read, loss and
-gradient); two such processes beside each other; the trainer with two workers (optimiser, batches, messages); and
-the plain PySpice loop of `baselines`, which has no gradient. The trainer's rate is so small that all simulate the same
-circuits: ngspice's time depends on the currents.
+gradient); two such processes beside each other; two processes that train beside each other, each a network of its own,
+with its updates; the trainer with two workers (optimiser, batches, messages); and the plain PySpice loop of
+`baselines`, which has no gradient. The trainer's rate is so small that all simulate the same circuits: ngspice's time
+depends on the currents.
 """
 
 import statistics
@@ -14,7 +15,7 @@ import time
 import numpy as np
 from baselines import plain_pyspice
 from common import CORES, ROOT, experiment_network, leave_csv
-from loops import LONGEST, TURN, bare_runs, steps, turn
+from loops import LONGEST, TURN, bare_runs, steps, training, turn
 
 from spiceprop.cluster.pool import CHUNK, Pool, chunks
 from spiceprop.cluster.process import Process
@@ -73,34 +74,41 @@ def measure(batch: int) -> dict[str, str]:
     tasks = list(chunks(network, images, labels, [bar.g for bar in network.crossbars], 0, gradient=True))
     each = batch // CHUNK // CORES  # chunks of a worker in an update
     bare, one, other = Process(bare_runs, job, tasks), Process(steps, job, tasks), Process(steps, job, tasks)
-    for process in (bare, one, other):
+    alone = [Process(training, job, experiment, images, labels) for _ in range(CORES)]
+    for process in (bare, one, other, *alone):
         process.receive(LONGEST)
     trained = Trained(experiment, network, job, images, labels)
-    found = {"bare": [], "step": [], "share": [], "loops": [], "trainer": []}
+    found = {"bare": [], "step": [], "share": [], "loops": [], "training": [], "trainer": []}
     for _ in range(ROUNDS):
         found["bare"].append(turn(1, bare)[0][0])
         rate, share = turn(each, one)[0]
         found["step"].append(rate)
         found["share"].append(share)
         found["loops"].append(sum(rate for rate, _ in turn(each, one, other)))
+        found["training"].append(sum(rate for rate, _ in turn(each, *alone)))
         found["trainer"].append(trained.turn())
-    for process in (bare, one, other):
+    for process in (bare, one, other, *alone):
         process.end()
     for seat in trained.pool.seats:
         seat.end()
     _, plain = plain_pyspice.run(network, images[:2])
     best = {name: max(values) for name, values in found.items()}
-    ratios = [trainer / loops for trainer, loops in zip(found["trainer"], found["loops"], strict=True)]
+
+    def over(what: str) -> str:
+        pairs = zip(found["trainer"], found[what], strict=True)
+        return f"{statistics.median(trainer / loops for trainer, loops in pairs):.3f}"
+
     return {
         "run alone, runs a second": f"{best['bare']:.1f}",
         "training step, images a second and core": f"{best['step']:.1f}",
         "training step as a share of run alone": f"{best['step'] / best['bare']:.2f}",
         "training step over plain PySpice loop": f"{best['step'] * min(plain):.0f}",
         "gradient over simulation": f"{statistics.median(found['share']):.3f}",
-        "two loops, images a second": f"{best['loops']:.1f}",
+        "two loops without updates, images a second": f"{best['loops']:.1f}",
+        "two loops that train, images a second": f"{best['training']:.1f}",
         "trainer with two workers, images a second": f"{best['trainer']:.1f}",
-        "trainer over two loops, median of rounds": f"{statistics.median(ratios):.3f}",
-        "trainer over two loops, best of each": f"{best['trainer'] / best['loops']:.3f}",
+        "trainer over two loops without updates, median of rounds": over("loops"),
+        "trainer over two loops that train, median of rounds": over("training"),
     }
 
 

@@ -7,10 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
+import numpy as np
+
 from spiceprop.cluster.child import requests
-from spiceprop.cluster.pool import CHUNK
+from spiceprop.cluster.pool import CHUNK, chunks
 from spiceprop.cluster.process import Process
 from spiceprop.cluster.worker import Job, Task, Worker
+from spiceprop.experiment import Experiment
+from spiceprop.learning import batch_gradient
+from spiceprop.learning.bptt import ConductanceOptimiser
 
 TURN = 4.0  # seconds
 LONGEST = 300.0  # seconds that a process may take for its turn, and for its start
@@ -43,6 +48,23 @@ def steps(connection: Connection, job: Job, tasks: list[Task]) -> None:
 
     step(1)
     _serve(connection, step, CHUNK, shares.clear, lambda: statistics.median(shares))
+
+
+def training(connection: Connection, job: Job, experiment: Experiment, images: np.ndarray, labels: np.ndarray) -> None:
+    """Training alone, without a pool: batches, their simulation and gradient, and updates in one process."""
+    worker, network, batch = Worker(job), job.network, experiment.training.batch
+    optimiser = ConductanceOptimiser(experiment, [bar.g for bar in network.crossbars], 1_000_000)
+    images, labels = (np.resize(array, (batch, *array.shape[1:])) for array in (images, labels))
+    count = 0
+
+    def update(_: int) -> None:
+        nonlocal count
+        count += 1
+        tasks = chunks(network, images, labels, optimiser.conductances(), count, gradient=True)
+        optimiser.step(batch_gradient(network, images, [worker.run(task) for task in tasks]))
+
+    update(1)
+    _serve(connection, update, batch)
 
 
 def _serve(

@@ -48,6 +48,9 @@ class Process:
     of a module. It dies with its parent, and works in an empty folder of its own, which is removed after it."""
 
     def __init__(self, serve: Callable[..., None], *arguments: Any) -> None:
+        # here, because processes import this file too, and sympy takes 0.2 s and 40 MB
+        from spiceprop.compile.toolchain import cache_folder
+
         ours, theirs = socket.socketpair()
         for way in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             ours.setsockopt(socket.SOL_SOCKET, way, struct.pack("@ll", int(STALL_SECONDS), 0))
@@ -62,7 +65,12 @@ class Process:
                 self._popen = subprocess.Popen(
                     [sys.executable, "-P", "-c", CHILD, *map(str, (os.getpid(), *handed))],
                     cwd=self._folder.name,
-                    env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
+                    env={
+                        **os.environ,
+                        **ONE_THREAD,
+                        "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)),
+                        "SPICEPROP_CACHE": str(cache_folder()),  # its HOME is none
+                    },
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     pass_fds=handed,

@@ -17,6 +17,7 @@ from spiceprop.cluster import isolated, process
 from spiceprop.cluster.child import requests
 from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.cluster.process import Fault, Process, resident_bytes
+from spiceprop.compile.toolchain import cache_folder
 from spiceprop.engines import Status
 from spiceprop.engines.ngspice import Simulator
 from spiceprop.errors import UserError
@@ -276,3 +277,13 @@ def test_a_process_ends_with_a_parent_that_is_killed_even_when_it_is_stopped(sto
     parent.kill()
     parent.communicate()
     assert wait_until(lambda: not is_running(pid))
+
+
+def test_a_process_finds_what_its_parent_compiled(monkeypatch, tmp_path):
+    """Its HOME is no folder, so left alone it would compile every cell anew."""
+    for name in ("SPICEPROP_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    served = Process(answer)
+    assert ask(served, cache_folder) == cache_folder() == tmp_path / ".cache" / "spiceprop"
+    served.end()
