@@ -10,10 +10,12 @@ from typing import Annotated, Literal
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    Tag,
     ValidationError,
     model_validator,
 )
@@ -22,6 +24,7 @@ from pydantic_core import ErrorDetails
 from spiceprop.engines import TRAINING_OPTIONS
 from spiceprop.engines.deck import TOLERANCES
 from spiceprop.errors import UserError
+from spiceprop.network.windows import Connection, connections
 
 
 class Section(BaseModel):
@@ -38,10 +41,24 @@ class Data(Section):
     seed: int = 0
 
 
+class WindowSection(Section):
+    """A layer of neurons that see windows of the picture before; see `network.windows`."""
+
+    channels: PositiveInt
+    window: PositiveInt
+    stride: PositiveInt = 1
+
+
+Layer = Annotated[
+    Annotated[PositiveInt, Tag("neurons")] | Annotated[WindowSection, Tag("windows")],
+    Discriminator(lambda layer: "neurons" if isinstance(layer, int) else "windows"),
+]
+
+
 class NetworkSection(Section):
     """Layers, devices and read-out. Conductances in siemens, voltages in volt."""
 
-    layers: Annotated[tuple[PositiveInt, ...], Field(min_length=2)]
+    layers: Annotated[tuple[Layer, ...], Field(min_length=2)]
     neuron: str
     supplies: dict[str, float] = {}
     crossbar: Literal["reduced", "explicit"] = "reduced"
@@ -61,11 +78,18 @@ class NetworkSection(Section):
             raise ValueError(f"g_min = {self.g_min} must be below g_max = {self.g_max}")
         if not all(self.neuron.rpartition(":")):
             raise ValueError('neuron is "FILE.cir:SUBCKT"')
+        if not isinstance(self.layers[0], int):
+            raise ValueError("layers begins with the number of inputs")
+        self.connections()
         for key in ("i_scale", "spread"):
             value = getattr(self, key)
             if isinstance(value, tuple) and len(value) != len(self.layers) - 1:
                 raise ValueError(f"{key} needs one value, or one for each of the {len(self.layers) - 1} crossbars")
         return self
+
+    def connections(self) -> list[Connection]:
+        """One for each layer of neurons."""
+        return connections(self.layers[0], self.layers[1:])
 
     def per_crossbar(self, key: Literal["i_scale", "spread"]) -> tuple[float, ...]:
         value = getattr(self, key)
@@ -225,9 +249,8 @@ def _apply(found: dict, setting: str) -> list[str]:
 def _explain(first: ErrorDetails) -> str:
     place = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
-        model = Experiment
-        for part in place[:-1]:
-            model = model.model_fields[part].annotation
+        model = Experiment if len(place) == 1 else Experiment.model_fields[place[0]].annotation
+        model = WindowSection if "windows" in place else model
         known = [name for name in model.model_fields if name not in ("name", "folder")]
         near = get_close_matches(place[-1], known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"known here: {' '.join(known)}"

@@ -92,13 +92,14 @@ class Setting:
 
 def prepare(experiment: Experiment) -> Setting:
     """Read the neuron and the data, and check that they fit each other."""
-    data, layers = experiment.data, experiment.network.layers
+    data = experiment.data
     network = build_network(experiment, experiment.training.seed)
     found = load_data(data.set, data.train, data.validation, data.test, data.seed)
     pixels, classes = found.test_images.shape[1], found.classes
+    layers = network.layers
     if (layers[0], layers[-1]) != (pixels, classes):
         raise UserError(
-            f"network.layers = {list(layers)} does not fit {data.set}: it needs {pixels} rows and {classes} neurons "
+            f"network.layers makes {list(layers)}, which does not fit {data.set}: it needs {pixels} rows and {classes} neurons "
             f"in the last layer, like [{pixels}, 100, {classes}]"
         )
     return Setting(experiment, network, found)
@@ -118,9 +119,11 @@ def warm_start(setting: Setting) -> Setting:
     found, section = load_run(file).checkpoints[-1].conductances, experiment.network
     shapes, wanted = ([g.shape for g in planes] for planes in (found, [bar.g for bar in network.crossbars]))
     if shapes != wanted:
-        sizes = [shapes[0][1], *(shape[2] for shape in shapes)]
+        sizes = [" ".join(f"{rows}x{columns}" for _, rows, columns in each) for each in (shapes, wanted)]
         raise UserError(
-            f"training.start: that run's network.layers are {sizes}, this one's {list(section.layers)}", str(file)
+            f"training.start: the pairs of that run's crossbars are {sizes[0]}, of this one's {sizes[1]}; "
+            "network.layers must be the same",
+            str(file),
         )
     low, high = min(g.min() for g in found), max(g.max() for g in found)
     if low < section.g_min or high > section.g_max:
@@ -335,7 +338,7 @@ def summarise(setting: Setting, record: RunRecord, found: Evaluation) -> dict:
         "rule": experiment.training.rule,
         "engine": experiment.simulation.engine,
         "dataset": experiment.data.set,
-        "layers": list(experiment.network.layers),
+        "layers": list(setting.network.layers),
         "neuron": experiment.neuron_subcircuit,
         "crossbar": experiment.network.crossbar,
         "train_images": len(setting.data.train_labels),

@@ -144,8 +144,8 @@ def test_a_run_goes_on_without_the_one_that_it_started_from(native, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (["network.layers=[64,9,10]"], r"that run's network.layers are \[64, 8, 10\], this one's \[64, 9, 10\]"),
-        (["network.layers=[64,8,4,10]"], r"that run's network.layers are \[64, 8, 10\], this one's \[64, 8, 4, 10\]"),
+        (["network.layers=[64,9,10]"], "that run's crossbars are 64x8 8x10, of this one's 64x9 9x10"),
+        (["network.layers=[64,8,4,10]"], "that run's crossbars are 64x8 8x10, of this one's 64x8 8x4 4x10"),
         (["network.g_max=2e-5"], "that run's conductances lie between .* which is not within network.g_min = 1e-06"),
         (["training.start=nowhere"], "cannot read the run"),
     ],

@@ -27,6 +27,7 @@ class InProcess:
 
     def __init__(self, network: Network, readout: Readout, engine: NativeEngine):
         self.network, self.readout, self.engine = network, readout, engine
+        self.dtype = engine.kernels.dtype  # of samples
         self.chunk = int(np.clip(CACHE_BYTES // engine.bytes_an_image(network), 1, MOST_IMAGES))
 
     def __enter__(self) -> "InProcess":

@@ -151,6 +151,7 @@ class Pool:
     """Simulators in ``workers`` processes; an image may take ``time_limit`` seconds. Use as a context manager."""
 
     chunk = CHUNK  # images a task
+    dtype = np.dtype(float)  # of samples
 
     def __init__(self, job: Job, workers: int, time_limit: float = 60.0):
         self.seats = [Seat(job, time_limit) for _ in range(workers)]

@@ -191,7 +191,7 @@ def collect(
         scores[ok], losses[ok] = run.reading.scores, run.reading.losses
     if back:
         by_input[ok], unexplained[ok] = back.by_input, back.steps.unexplained
-        by_weight = [each.sum(axis=0, dtype=float) for each in back.by_weight]
+        by_weight = back.by_weight
     return Result(
         statuses=[status for status, _ in ends],
         messages=[message for _, message in ends],

@@ -100,10 +100,8 @@ class NativeEngine:
                 by_parameter += adjoint.by_parameter.sum(axis=(1, 2), dtype=float)
             if layer:
                 rows = network.row_voltages(run.arrays[layer - 1].x[membrane])
-                by_weight.insert(0, rows.transpose(1, 2, 0) @ adjoint.by_input.transpose(1, 0, 2))
-                by_membrane = (
-                    network.wiring.row_gain * adjoint.by_input @ self._rounded(network.crossbars[layer].weights.T)
-                )
+                by_weight.insert(0, network.crossbars[layer].by_weight(rows, adjoint.by_input))
+                by_membrane = network.crossbars[layer].backwards(network.wiring.row_gain * adjoint.by_input)
         by_input = layers[0].by_input.sum(axis=0, dtype=float)
         return Backward(by_input, by_weight, by_parameter, layers, self._steps(run))
 

@@ -39,7 +39,7 @@ def batch_gradient(network: Network, samples: np.ndarray, results: list[Result])
     good = max(sum(status == "ok" for result in results for status in result.statuses), 1)
     by_input = np.concatenate([result.by_input for result in results])
     # one product for the batch: one a task would write its result, as large as the crossbar, each time
-    first = (network.v_read * samples).T @ by_input
+    first = network.crossbars[0].by_weight(network.v_read * samples, by_input)
     later = [np.add.reduce(parts) for parts in zip(*(result.by_weight for result in results), strict=True)]
     pairs = zip(network.crossbars, [first, *later], strict=True)
     return [crossbar.pair_gradient(slope / good) for crossbar, slope in pairs]

@@ -68,7 +68,7 @@ def evaluate(
     what: str,
 ) -> Evaluation:
     """Decisions of the network over images (n, rows) in [0, 1]."""
-    results = []
+    results, images = [], images.astype(pool.dtype)
     for result in pool.map(chunks(network, images, labels, conductances, version, gradient=False, size=pool.chunk)):
         results.append(result)
         progress(len(result.statuses), what)
@@ -137,7 +137,7 @@ class Trainer:
     def _update(self, pool: Pool | InProcess, progress: Progress) -> None:
         epoch, batch = divmod(self.done, self.batches)
         chosen = self._order(epoch)[batch * self.batch : (batch + 1) * self.batch]
-        images, labels = self.data.train_images[chosen], self.data.train_labels[chosen]
+        images, labels = self.data.train_images[chosen].astype(pool.dtype), self.data.train_labels[chosen]
         conductances = self.optimiser.conductances()
         results = []
         what = f"epoch {epoch + 1}/{self.experiment.training.epochs}, loss {self.recent_loss():.3f}"

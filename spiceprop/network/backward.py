@@ -38,7 +38,7 @@ class Backward:
     Attributes
     ----------
     by_input: dL/du of the first layer's constant input currents, (images, neurons), per ampere.
-    by_weight: of the later crossbars, (images, rows, columns) each, per siemens.
+    by_weight: of the later crossbars, (rows, columns) each, per siemens, summed over images.
     by_parameter: of the neuron's parameters, summed over images and neurons, (parameters,); empty unless asked.
     layers: the adjoint along the waveforms of each layer.
     steps: rules and lengths of the steps.
@@ -90,6 +90,6 @@ def backward(network: Network, run: Forward, *, with_parameters: bool = False) -
             by_parameter += adjoint.by_parameter.sum(axis=(1, 2))
         if layer:
             rows = network.row_voltages(run.arrays[layer - 1].x[membrane])
-            by_weight.insert(0, np.matmul(rows.transpose(1, 2, 0), adjoint.by_input.transpose(1, 0, 2)))
+            by_weight.insert(0, network.crossbars[layer].by_weight(rows, adjoint.by_input))
             by_membrane = network.wiring.row_gain * network.crossbars[layer].backwards(adjoint.by_input)
     return Backward(layers[0].by_input.sum(axis=0), by_weight, by_parameter, layers, steps)

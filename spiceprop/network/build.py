@@ -19,17 +19,22 @@ def build_network(circuit: Circuit, seed: int = 0) -> Network:
     source.check()
     scales, spreads = section.per_crossbar("i_scale"), section.per_crossbar("spread")
     generator = np.random.default_rng(seed)
-    sizes = zip(section.layers, section.layers[1:], scales, spreads, strict=False)
+    found = section.connections()
+    layers = (section.layers[0], *(part.neurons for part in found))
     cell = Cell.from_netlist(source.netlist, circuit.neuron_subcircuit, section.supplies)
     volts = {port.lower(): value for port, value in section.supplies.items()}
     supplies = {port: volts[port] for port in cell.circuit.ports[1:]}
     return Network(
-        wiring=Wiring(section.layers, section.row_gain, section.row_reference, supplies),
+        wiring=Wiring(layers, section.row_gain, section.row_reference, supplies),
         source=source,
         cell=cell,
         crossbars=tuple(
-            Crossbar(random_pairs(rows, columns, section.g_min, section.g_max, spread, generator), scale)
-            for rows, columns, scale, spread in sizes
+            Crossbar(
+                random_pairs(part.rows, part.columns, section.g_min, section.g_max, spread, generator),
+                scale,
+                part.windows,
+            )
+            for part, scale, spread in zip(found, scales, spreads, strict=True)
         ),
         transient=Transient(
             t_step=simulation.t_max or simulation.t_stop / 100,

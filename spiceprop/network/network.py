@@ -89,18 +89,14 @@ class Network:
             self.transient.lines(),
             self.saves(),
             {} if self.reduced else {layer: bar.i_scale for layer, bar in enumerate(self.crossbars, 1)},
-            {layer: self.transconductances(layer) for layer in range(2, len(self.layers))} if self.reduced else {},
+            dict(enumerate(self.crossbars[1:], 2)) if self.reduced else {},
         )
         found = {"netlist.cir": text, **self.source.copies()}
         if not self.reduced:
             found |= {
-                f"crossbar_{layer}.inc": crossbar_text(layer, bar.g) for layer, bar in enumerate(self.crossbars, 1)
+                f"crossbar_{layer}.inc": crossbar_text(layer, bar) for layer, bar in enumerate(self.crossbars, 1)
             }
         return found
-
-    def transconductances(self, layer: int) -> np.ndarray:
-        """From the membranes of the layer before to the currents of this one, (rows, columns), in siemens."""
-        return self.wiring.row_gain * self.crossbars[layer - 1].weights
 
     def write(self, folder: Path, sample: Sample) -> None:
         for name, text in self.files(sample).items():
@@ -135,19 +131,18 @@ class Network:
         )
 
     def _synapses(self) -> Iterator[str]:
-        sizes = list(zip(self.layers, self.layers[1:], strict=False))
-        for layer, (rows, columns) in enumerate(sizes, 1):
+        for layer, bar in enumerate(self.crossbars, 1):
             if not self.reduced:
-                yield from (f"@{name}[resistance]" for name in resistor_names(layer, rows, columns))
+                yield from (f"@{name}[resistance]" for name in resistor_names(layer, bar))
             elif layer > 1:
-                yield from (f"@{name}[gain]" for name in transconductance_names(layer, rows, columns))
+                yield from (f"@{name}[gain]" for name in transconductance_names(layer, bar))
 
     def synaptic_values(self) -> np.ndarray:
         """Values in the order of `Program.synapses`: ohms of resistors, or siemens of what they amount to."""
         if self.reduced:
-            planes = [self.transconductances(layer).ravel() for layer in range(2, len(self.layers))]
+            planes = [bar.at_cells(self.wiring.row_gain * bar.weights) for bar in self.crossbars[1:]]
         else:
-            planes = [1 / bar.g.ravel() for bar in self.crossbars]
+            planes = [bar.at_cells(1 / plane) for bar in self.crossbars for plane in bar.g]
         return np.concatenate([np.zeros(0), *planes])
 
     def saves(self) -> list[str]:

@@ -20,6 +20,7 @@ import numpy as np
 from spiceprop.engines.deck import save_lines
 from spiceprop.netlist import Netlist
 from spiceprop.netlist.numbers import format_number
+from spiceprop.network.crossbar import Crossbar
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Wiring:
 
     Attributes
     ----------
-    layers: numbers of rows and neurons, [784, 100, 10].
+    layers: numbers of rows and neurons, (784, 100, 10).
     row_gain, row_reference: a hidden neuron drives its row with row_gain (v - row_reference).
     supplies: port name to volts, in the order of the subcircuit's ports behind the first.
     """
@@ -121,23 +122,37 @@ class Wiring:
     supplies: dict[str, float]
 
 
-def crossbar_text(layer: int, g: np.ndarray) -> str:
-    """``crossbar_<layer>.inc``: one resistor a line. g (2, rows, columns) in siemens."""
-    lines = [f"* crossbar {layer}: {g.shape[1]} rows, {g.shape[2]} columns of pairs; ohms"]
-    for sign, plane in zip("pm", g, strict=True):
-        for i, row in enumerate((1 / plane).tolist(), start=1):
-            lines += [f"r{sign}{layer}_{i}_{j} row{layer}_{i} c{sign}{layer}_{j} {r!r}" for j, r in enumerate(row, 1)]
+def crossbar_text(layer: int, crossbar: Crossbar) -> str:
+    """``crossbar_<layer>.inc``: one resistor a line."""
+    _, rows, columns = crossbar.g.shape
+    lines = [f"* crossbar {layer}: {rows} rows, {columns} columns of pairs; ohms"]
+    if crossbar.windows:
+        lines[0] = f"* crossbar {layer}: {crossbar.windows.count} places of {rows} rows, {columns} columns of pairs; ohms"
+    places = _numbered(crossbar)
+    for sign, plane in zip("pm", crossbar.g, strict=True):
+        ohms = crossbar.at_cells(1 / plane).tolist()
+        lines += [
+            f"r{sign}{layer}_{i}_{j} row{layer}_{i} c{sign}{layer}_{j} {r!r}"
+            for (i, j), r in zip(places, ohms, strict=True)
+        ]
     return "\n".join(lines) + "\n"
 
 
-def resistor_names(layer: int, rows: int, columns: int) -> list[str]:
-    """Names of a crossbar's resistors in the order of ``g.ravel()``."""
-    return [f"r{sign}{layer}_{i}_{j}" for sign in "pm" for i in range(1, rows + 1) for j in range(1, columns + 1)]
+def _numbered(crossbar: Crossbar) -> list[tuple[int, int]]:
+    """Row and neuron of each cell, as names count them, from 1."""
+    rows, neurons = crossbar.cells()
+    return list(zip((rows + 1).tolist(), (neurons + 1).tolist(), strict=True))
 
 
-def transconductance_names(layer: int, rows: int, columns: int) -> list[str]:
-    """Names of a reduced crossbar's sources in the order of ``weights.ravel()``."""
-    return [f"gw{layer}_{i}_{j}" for i in range(1, rows + 1) for j in range(1, columns + 1)]
+def resistor_names(layer: int, crossbar: Crossbar) -> list[str]:
+    """Names of a crossbar's resistors, those of the plus lines first, in the order of its cells."""
+    places = _numbered(crossbar)
+    return [f"r{sign}{layer}_{i}_{j}" for sign in "pm" for i, j in places]
+
+
+def transconductance_names(layer: int, crossbar: Crossbar) -> list[str]:
+    """Names of a reduced crossbar's sources in the order of its cells."""
+    return [f"gw{layer}_{i}_{j}" for i, j in _numbered(crossbar)]
 
 
 def input_names(wiring: Wiring, *, reduced: bool) -> list[str]:
@@ -163,14 +178,13 @@ def network_text(
     analysis: list[str],
     saves: list[str],
     mirrors: dict[int, float],
-    transconductances: dict[int, np.ndarray],
+    reduced: dict[int, Crossbar],
 ) -> str:
     """``netlist.cir``: definitions, inputs, rows, columns, neurons and the analysis.
 
     ``mirrors`` holds the mirror ratio of each layer whose crossbar stands in the text as resistors,
-    ``transconductances`` the values (rows, columns) of those that are reduced, in siemens. ``inputs`` are row voltages
-    (rows,) in volt, or neuron currents (neurons,) in ampere where the first layer has no crossbar; ``sample`` is what
-    they are called.
+    ``reduced`` those that are transconductances between neurons. ``inputs`` are row voltages (rows,) in volt, or neuron
+    currents (neurons,) in ampere where the first layer has no crossbar; ``sample`` is what they are called.
     """
     value = [format_number(number) for number in inputs]
     lines = [
@@ -190,7 +204,7 @@ def network_text(
             "",
             *_reference_lines(wiring, layer),
             *(_crossbar_lines(wiring, layer, mirrors[layer]) if layer in mirrors else []),
-            *(_reduced_lines(layer, transconductances[layer]) if layer in transconductances else []),
+            *(_reduced_lines(wiring, layer, reduced[layer]) if layer in reduced else []),
             *_neuron_lines(wiring, source.subcircuit, layer),
         ]
     lines += ["", *analysis, *save_lines(saves), f".print tran {saves[-1]}", ".end"]
@@ -216,11 +230,11 @@ def _crossbar_lines(wiring: Wiring, k: int, mirror: float) -> list[str]:
     return lines
 
 
-def _reduced_lines(k: int, siemens: np.ndarray) -> list[str]:
+def _reduced_lines(wiring: Wiring, k: int, crossbar: Crossbar) -> list[str]:
+    siemens = crossbar.at_cells(wiring.row_gain * crossbar.weights).tolist()
     return [
         f"gw{k}_{i}_{j} 0 n{k}_{j} n{k - 1}_{i} ref{k} {value!r}"
-        for i, row in enumerate(siemens.tolist(), 1)
-        for j, value in enumerate(row, 1)
+        for (i, j), value in zip(_numbered(crossbar), siemens, strict=True)
     ]
 
 

@@ -25,17 +25,17 @@ class NetlistFolder:
         self.network.write(folder, sample)
         self.netlist = read_netlist(folder / "netlist.cir")
         elements = {element.name: element for element in self.netlist.body.elements}
-        layers = network.layers
         self.resistors: list[list[Value]] = [
-            [elements[name].value for name in resistor_names(layer, layers[layer - 1], layers[layer])]
-            for layer in range(1, len(layers))
+            [elements[name].value for name in resistor_names(layer, bar)]
+            for layer, bar in enumerate(network.crossbars, 1)
         ]
         self.inputs: list[Value] = [elements[name].dc for name in input_names(network.wiring, reduced=False)]
 
     def update(self, conductances: list[np.ndarray], sample: Sample) -> None:
         """Put conductances (2, rows, columns) each and a sample's row voltages into the text."""
-        for values, g in zip(self.resistors, conductances, strict=True):
-            for value, resistance in zip(values, (1 / g).ravel().tolist(), strict=True):
+        for values, bar, g in zip(self.resistors, self.network.crossbars, conductances, strict=True):
+            ohms = np.concatenate([bar.at_cells(1 / plane) for plane in g])
+            for value, resistance in zip(values, ohms.tolist(), strict=True):
                 self.netlist.edit(value, resistance)
         for value, voltage in zip(self.inputs, (self.network.v_read * sample.values).tolist(), strict=True):
             self.netlist.edit(value, voltage)

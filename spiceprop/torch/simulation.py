@@ -139,10 +139,10 @@ class Simulation(torch.autograd.Function):
             by_current[part.images] = found.by_input
             if ctx.needs_input_grad[2]:
                 by_parameter += found.by_parameter
-            for target, images in zip(by_weight[1:], found.by_weight, strict=True):
-                target += np.add.reduce(images, axis=0)
-        by_weight[0] = network.v_read * ctx.samples.T @ by_current
-        by_sample = network.v_read * by_current @ network.crossbars[0].weights.T
+            for target, slope in zip(by_weight[1:], found.by_weight, strict=True):
+                target += slope
+        by_weight[0] = network.crossbars[0].by_weight(network.v_read * ctx.samples, by_current)
+        by_sample = network.crossbars[0].backwards(network.v_read * by_current)
         by_pair = [bar.pair_gradient(slope) for bar, slope in zip(network.crossbars, by_weight, strict=True)]
         found = (by_sample, by_parameter, *by_pair)
         return None, *(torch.from_numpy(array).to(tensor) for array, tensor in zip(found, ctx.like, strict=True))

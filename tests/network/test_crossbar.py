@@ -23,7 +23,7 @@ def test_column_currents_of_resistors_in_ngspice_are_the_closed_form():
     lines = ["* columns"]
     lines += [f"vrow{i} row1_{i} 0 dc {volts!r}" for i, volts in enumerate(rows.tolist(), 1)]
     lines += [f"v{sign}{j} c{sign}1_{j} 0 dc 0" for sign in "pm" for j in range(1, 5)]
-    text = "\n".join([*lines, crossbar_text(1, g)])
+    text = "\n".join([*lines, crossbar_text(1, Crossbar(g, 0.5))])
     saves = [f"i(v{sign}{j})" for sign in "pm" for j in range(1, 5)]
     deck = ["*", *print_circuit(flatten(read_text(text))), ".options reltol=1e-9", ".tran 1u 2u", ".end"]
     simulator = Simulator.shared()
@@ -35,8 +35,8 @@ def test_column_currents_of_resistors_in_ngspice_are_the_closed_form():
 
 def test_resistors_are_named_by_row_and_column_in_the_order_of_the_array():
     g = np.arange(1.0, 13.0).reshape(2, 2, 3)
-    found = {line.split()[0]: float(line.split()[3]) for line in crossbar_text(2, g).splitlines()[1:]}
-    assert list(found) == resistor_names(2, 2, 3)
+    found = {line.split()[0]: float(line.split()[3]) for line in crossbar_text(2, Crossbar(g, 1.0)).splitlines()[1:]}
+    assert list(found) == resistor_names(2, Crossbar(g, 1.0))
     np.testing.assert_allclose(list(found.values()), 1 / g.ravel())
     assert found["rm2_2_1"] == 1 / g[1, 1, 0]
 

@@ -18,7 +18,7 @@ def conductance_gradient(network: Network, samples: np.ndarray, scale: float) ->
     currents = network.crossbars[0].currents(network.v_read * samples)
     result = backward(network, forward(network, currents, trajectories, LABELS, Readout("mean", scale)))
     first = network.crossbars[0].pair_gradient(network.v_read * samples.T @ result.by_input)
-    second = network.crossbars[1].pair_gradient(result.by_weight[0].sum(axis=0))
+    second = network.crossbars[1].pair_gradient(result.by_weight[0])
     values = [slope * bar.g for slope, bar in zip((first, second), network.crossbars, strict=True)]
     return np.concatenate([value.ravel() for value in values]), len(trajectories[0].times)
 

@@ -44,7 +44,7 @@ def test_plain_ngspice_gives_the_waveforms_of_simulate_and_of_training(folder):
 def test_an_update_changes_the_characters_of_values_and_nothing_else(folder):
     path, network = folder
     for layer, crossbar in enumerate(network.crossbars, start=1):
-        assert (path / f"crossbar_{layer}.inc").read_text() == crossbar_text(layer, crossbar.g)
+        assert (path / f"crossbar_{layer}.inc").read_text() == crossbar_text(layer, crossbar)
 
 
 @pytest.mark.parametrize("neuron", ["mif", "mif_firing"])
