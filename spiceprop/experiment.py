@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
@@ -125,8 +126,11 @@ class Simulation(Section):
         return {**TRAINING_OPTIONS, **self.options}
 
 
+Schedule = Literal["one-cycle", "linear", "constant"]
+
+
 class Training(Section):
-    """``rate`` is per unit of conductance range; ``one-cycle`` rises to it and falls to nearly 0.
+    """``rate`` is per unit of conductance range; ``one-cycle`` rises to it and falls to nearly 0, ``linear`` falls.
 
     ``start`` is the folder of a run whose last conductances this one starts from.
     """
@@ -135,12 +139,40 @@ class Training(Section):
     epochs: PositiveInt
     batch: PositiveInt
     optimiser: Literal["adam", "sgd"] = "adam"
-    schedule: Literal["one-cycle", "constant"] = "one-cycle"
+    schedule: Schedule = "one-cycle"
     rate: PositiveFloat
     clip: PositiveFloat = 1.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     start: str | None = None
     seed: Annotated[int, Field(ge=0)] = 0
+
+
+class DistortionSection(Section):
+    """How training images are distorted; see `data.distortion`. Angles in degrees, lengths in pixels."""
+
+    rotation: NonNegativeFloat = 0.0
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    aspect: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    shear: NonNegativeFloat = 0.0
+    shift: NonNegativeFloat = 0.0
+    elastic: NonNegativeFloat = 0.0
+    flip: bool = False
+
+    def is_none(self) -> bool:
+        return not any(self.model_dump().values())
+
+
+class Tuning(Section):
+    """A further stage of training; what it does not say is as in [training]. ``images`` None is all of them."""
+
+    engine: Literal["ngspice", "native"]
+    scheme: Literal["trapezoid", "euler", "linear"] = "trapezoid"
+    images: PositiveInt | None = None
+    epochs: PositiveInt = 1
+    batch: PositiveInt
+    schedule: Schedule = "linear"
+    rate: PositiveFloat
+    distorted: bool = False
 
 
 class Run(Section):
@@ -176,7 +208,9 @@ class Experiment(Circuit):
 
     name: str
     data: Data
+    distortion: DistortionSection = DistortionSection()
     training: Training
+    tuning: tuple[Tuning, ...] = ()
     run: Run = Run()
 
 

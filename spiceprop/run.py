@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from spiceprop.cluster.in_process import InProcess
 from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.cluster.pool import Pool, chunks
 from spiceprop.cluster.worker import Job
+from spiceprop.compile.choice import kernels_of
 from spiceprop.compile.neurons import CompiledNeuron, compiled_if_possible
 from spiceprop.data import DataSet, load_data
 from spiceprop.engines.native import NativeEngine
@@ -29,7 +31,8 @@ from spiceprop.errors import UserError, WorkFailed
 from spiceprop.experiment import Experiment
 from spiceprop.learning import Evaluation, Trainer, batch_gradient, evaluate, tally
 from spiceprop.learning.progress import Progress
-from spiceprop.network import Network, Readout
+from spiceprop.learning.stages import Stage, stages
+from spiceprop.network import Network, Program, Readout
 from spiceprop.network.build import build_network
 from spiceprop.network.text import Sample
 from spiceprop.network.writeback import NetlistFolder
@@ -63,30 +66,40 @@ class Setting:
         return compiled_if_possible(self.network.cell, self.ngspice) if self.experiment.simulation.compiled else None
 
     @cached_property
-    def native(self) -> NativeEngine | None:
-        """The engine that is not ngspice, where the experiment asks for it."""
-        simulation = self.experiment.simulation
-        return NativeEngine(self.network, simulation.scheme) if simulation.engine == "native" else None
+    def stages(self) -> list[Stage]:
+        """Of training; the last one's engine is that of evaluation, too."""
+        return stages(self.experiment, len(self.data.train_labels))
 
-    @property
-    def provenance(self) -> dict[str, str]:
-        """The simulator's version, and what neurons are to it."""
-        if self.native:
-            return {"ngspice": "none", "neurons": f"native, {self.native.kernels.language}"}
-        return {"ngspice": str(self.ngspice), "neurons": "compiled" if self.compiled else "B sources"}
+    def stage_in(self, engine: Literal["ngspice", "native"]) -> Stage:
+        """The last stage in an engine, or what one would be like."""
+        found = [stage for stage in self.stages if stage.engine == engine]
+        return found[-1] if found else replace(self.stages[-1], engine=engine, scheme="trapezoid")
+
+    def provenance(self, stages: list[Stage]) -> dict[str, str]:
+        """The simulator's version, and what neurons are to each engine, in these stages."""
+        engines = {stage.engine for stage in stages}
+        kinds = [f"native, {kernels_of(self.network.cell, np.float32).language}"] if "native" in engines else []
+        if "ngspice" in engines:
+            kinds.append("compiled" if self.compiled else "B sources")
+        return {"ngspice": str(self.ngspice) if "ngspice" in engines else "none", "neurons": "; ".join(kinds)}
 
     @property
     def sample(self) -> Sample:
         """The named sample of ``netlist.cir``: the first image of the drawn test set."""
         return Sample(self.data.test_images[0], f"{self.data.name} test image {self.data.test_index[0]}")
 
-    def pool(self) -> Pool | InProcess:
-        """What simulates batches of images."""
+    @cached_property
+    def program(self) -> Program:
+        """What simulators in ngspice run."""
+        return self.network.program(self.compiled)
+
+    def pool(self, stage: Stage) -> Pool | InProcess:
+        """What simulates batches of images in a stage of training, or in an evaluation like it."""
         section, smoothing = self.experiment.network, self.experiment.training.label_smoothing
         readout = Readout(section.readout, section.readout_scale, smoothing)
-        if self.native:
-            return InProcess(self.network, readout, self.native)
-        job = Job(self.network, self.network.program(self.compiled), readout)
+        if stage.engine == "native":
+            return InProcess(self.network, readout, NativeEngine(self.network, stage.scheme))
+        job = Job(self.network, self.program, readout)
         return Pool(job, self.experiment.run.workers or os.cpu_count() or 1, self.experiment.run.time_limit)
 
 
@@ -99,8 +112,8 @@ def prepare(experiment: Experiment) -> Setting:
     layers = network.layers
     if (layers[0], layers[-1]) != (pixels, classes):
         raise UserError(
-            f"network.layers makes {list(layers)}, which does not fit {data.set}: it needs {pixels} rows and {classes} neurons "
-            f"in the last layer, like [{pixels}, 100, {classes}]"
+            f"network.layers makes {list(layers)}, which does not fit {data.set}: it needs {pixels} rows and {classes} "
+            f"neurons in the last layer, like [{pixels}, 100, {classes}]"
         )
     return Setting(experiment, network, found)
 
@@ -173,7 +186,7 @@ def _train(setting: Setting, record: RunRecord, folder: Path, progress: Progress
     save_run(record, folder / "run.h5")
     network = setting.network.with_conductances(record.checkpoints[-1].conductances)
     text = NetlistFolder(folder, network, setting.sample)
-    progress.expect(planned_runs(experiment, setting.data), done=simulated(record))
+    progress.expect(planned_runs(setting), done=simulated(record))
 
     def checkpoint(found: Evaluation | None = None) -> None:
         nonlocal started
@@ -182,16 +195,17 @@ def _train(setting: Setting, record: RunRecord, folder: Path, progress: Progress
         record.count("seconds", time.perf_counter() - started)
         started = time.perf_counter()
         if found:
-            record.result = json.dumps(summarise(setting, record, found), indent=2) + "\n"
+            record.result = json.dumps(summarise(setting, record, found, setting.stages[-1].engine), indent=2) + "\n"
         save_run(record, folder / "run.h5")
         log.info("%d updates, loss %.4f, validation %s", trainer.done, trainer.recent_loss(), record.validation[-1:])
 
     begun_with = trainer.done
     try:
-        with setting.pool() as pool, stoppable():
-            trainer.train(pool, progress, checkpoint)
-            found = evaluate_test(setting, record, pool, progress)
-            record.samples = _record_samples(setting, record, pool, found)
+        with stoppable():
+            trainer.train(setting.pool, progress, checkpoint)
+            with setting.pool(setting.stages[-1]) as pool:
+                found = evaluate_test(setting, record, pool, progress)
+                record.samples = _record_samples(setting, record, pool, found)
             checkpoint(found)
     except UserError as error:
         if trainer.done == begun_with and not isinstance(error, WorkFailed):
@@ -221,7 +235,7 @@ def _open_record(setting: Setting, folder: Path, *, resume: bool) -> RunRecord:
         if _without_run(record.experiment) != _without_run(text):
             raise UserError(f"{folder} holds a run of other settings: give --force to remove it, or another --out")
         _check_designer_files(setting, record, folder)
-        now = setting.provenance
+        now = setting.provenance(setting.stages)
         if {"ngspice": record.ngspice, "neurons": record.neurons} != now:
             raise UserError(
                 f"{folder} was begun with ngspice {record.ngspice} and neurons as {record.neurons}, this is "
@@ -237,7 +251,7 @@ def _open_record(setting: Setting, folder: Path, *, resume: bool) -> RunRecord:
         experiment=text,
         netlist=setting.network.source.copies(),
         seed=setting.experiment.training.seed,
-        **setting.provenance,
+        **setting.provenance(setting.stages),
     )
 
 
@@ -328,15 +342,15 @@ def _record_samples(setting: Setting, record: RunRecord, pool: Pool, found: Eval
     return samples
 
 
-def summarise(setting: Setting, record: RunRecord, found: Evaluation) -> dict:
-    """``result.json``. Accuracy counts failed images as wrong; statuses are over all simulations."""
+def summarise(setting: Setting, record: RunRecord, found: Evaluation, engine: str) -> dict:
+    """``result.json``. Accuracy, by ``engine``, counts failed images as wrong; statuses are over all simulations."""
     experiment, counters = setting.experiment, record.counters
     seconds = counters.get("seconds", 0.0)
     failed = sum(count for status, count in record.statuses.items() if status != "ok")
     return {
         "experiment": experiment.name,
         "rule": experiment.training.rule,
-        "engine": experiment.simulation.engine,
+        "engine": engine,
         "dataset": experiment.data.set,
         "layers": list(setting.network.layers),
         "neuron": experiment.neuron_subcircuit,
@@ -356,7 +370,11 @@ def summarise(setting: Setting, record: RunRecord, found: Evaluation) -> dict:
         "unexplained_steps": int(counters.get("unexplained_steps", 0)),
         "updates": record.checkpoints[-1].updates,
         "skipped_updates": int(counters.get("skipped_updates", 0)),
-        "epochs": experiment.training.epochs,
+        "epochs": setting.stages[-1].last_epoch,
+        "stages": [
+            {"engine": stage.engine, "scheme": stage.scheme, "epochs": stage.section.epochs, "images": stage.images}
+            for stage in setting.stages
+        ],
         "seconds": round(seconds, 3),
         "images_per_second": round(simulated(record) / seconds, 3) if seconds else None,
         "simulation_seconds": round(counters.get("simulation_seconds", 0.0), 3),
@@ -375,8 +393,8 @@ def simulated(record: RunRecord) -> int:
     return int(record.counters.get("training_runs", 0) + record.counters.get("evaluation_runs", 0))
 
 
-def planned_runs(experiment: Experiment, data: DataSet) -> int:
+def planned_runs(setting: Setting) -> int:
     """Simulations of a whole run: images times epochs plus evaluations."""
-    each = len(data.train_labels) + len(data.validation_labels)
-    tests = len(data.test_labels)
-    return experiment.training.epochs * each + tests + min(experiment.run.save_samples, tests)
+    tests, validations = len(setting.data.test_labels), len(setting.data.validation_labels)
+    training = sum(stage.section.epochs * (stage.images + validations) for stage in setting.stages)
+    return training + tests + min(setting.experiment.run.save_samples, tests)

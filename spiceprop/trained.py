@@ -5,6 +5,7 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -16,11 +17,8 @@ from spiceprop.store.atomic import write_text
 from spiceprop.store.run_file import RunRecord, load_run
 
 
-def open_run(folder: Path, engine: str | None = None, **data: int | None) -> tuple[Setting, RunRecord]:
-    """A finished or interrupted run, from its own copies of the designer's files.
-
-    ``engine`` replaces the one that it was trained with, ``data`` keys of [data].
-    """
+def open_run(folder: Path, **data: int | None) -> tuple[Setting, RunRecord]:
+    """A finished or interrupted run, from its own copies of the designer's files; ``data`` replaces keys of [data]."""
     record = load_run(folder / "run.h5")
     try:
         experiment = Experiment.model_validate({**json.loads(record.experiment), "folder": folder.resolve()})
@@ -30,24 +28,25 @@ def open_run(folder: Path, engine: str | None = None, **data: int | None) -> tup
         raise UserError(
             f"its experiment is none of this version of spiceprop ({place}: {first['msg']})", str(folder / "run.h5")
         ) from error
-    simulation = experiment.simulation.model_copy(update={"engine": engine} if engine else {})
-    changed = {"data": experiment.data.model_copy(update=data), "simulation": simulation}
-    setting = prepare(experiment.model_copy(update=changed))
+    setting = prepare(experiment.model_copy(update={"data": experiment.data.model_copy(update=data)}))
     return replace(setting, network=setting.network.with_conductances(record.checkpoints[-1].conductances)), record
 
 
-def evaluate_run(folder: Path, *, limit: int | None, progress: Progress, engine: str = "ngspice") -> dict:
+def evaluate_run(
+    folder: Path, *, limit: int | None, progress: Progress, engine: Literal["ngspice", "native"] = "ngspice"
+) -> dict:
     """Accuracy of a run's trained network over the whole test split, or a drawn part of it."""
     if limit is not None and limit < 1:
         raise UserError(f"--limit is a number of images, 1 or more; found {limit}")
-    setting, trained = open_run(folder, engine, test=limit)
-    record = replace(trained, counters={}, statuses={}, fallbacks={}, samples=[], **setting.provenance)
+    setting, trained = open_run(folder, test=limit)
+    stage = setting.stage_in(engine)
+    record = replace(trained, counters={}, statuses={}, fallbacks={}, samples=[], **setting.provenance([stage]))
     started = time.perf_counter()
     progress.expect(len(setting.data.test_labels))
-    with setting.pool() as pool:
+    with setting.pool(stage) as pool:
         found = evaluate_test(setting, record, pool, progress)
     record.count("seconds", time.perf_counter() - started)
-    return summarise(setting, record, found)
+    return summarise(setting, record, found, engine)
 
 
 def export_run(folder: Path, out: Path) -> list[Path]:

@@ -35,7 +35,7 @@ def test_result_counts_honestly(native):
     simulated = result["training_runs"] + result["evaluation_runs"]
     experiment = tiny(*LONGER)
     assert result["training_runs"] == 96
-    assert simulated == planned_runs(experiment, prepare(experiment).data)
+    assert simulated == planned_runs(prepare(experiment))
     assert result["statuses"] == {"ok": simulated}
     assert result["images_per_second"] == pytest.approx(simulated / result["seconds"], rel=0.01)
     assert "native" in result["neurons"]
@@ -95,7 +95,7 @@ def test_an_image_that_is_not_solved_has_its_status_and_no_gradient():
     samples, labels = data.train_images[:6].copy(), data.train_labels[:6]
     samples[4] = 1e30
     good = np.array([0, 1, 2, 3, 5])
-    with setting.pool() as pool:
+    with setting.pool(setting.stages[-1]) as pool:
         assert isinstance(pool, InProcess)
         (mixed,) = pool.map(chunks(network, samples, labels, conductances, 0, gradient=True))
         (clean,) = pool.map(chunks(network, samples[good], labels[good], conductances, 0, gradient=True))
@@ -113,7 +113,7 @@ def test_results_do_not_depend_on_the_size_of_a_task():
     network, data = setting.network, setting.data
     conductances = [bar.g for bar in network.crossbars]
     work = network, data.train_images, data.train_labels, conductances, 0
-    with setting.pool() as pool:
+    with setting.pool(setting.stages[-1]) as pool:
         (whole,) = pool.map(chunks(*work, gradient=True, size=48))
         parts = list(pool.map(chunks(*work, gradient=True, size=5)))
     cut = np.concatenate([part.by_input for part in parts])

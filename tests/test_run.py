@@ -62,7 +62,7 @@ def test_result_has_every_field_of_the_contract_and_its_counts_agree(finished):
     assert result["evaluation_runs"] == 16 * result["epochs"] + 32 + 10
     assert result["ngspice_runs"] == result["training_runs"] + result["evaluation_runs"]
     experiment = tiny()
-    assert result["ngspice_runs"] == planned_runs(experiment, prepare(experiment).data)
+    assert result["ngspice_runs"] == planned_runs(prepare(experiment))
     assert result["statuses"] == {"ok": result["ngspice_runs"]}
     assert (result["failed_samples"], result["reproducible"]) == (0, True)
     assert 0 <= result["test_accuracy"] <= 1
@@ -300,7 +300,7 @@ def test_failed_samples_are_counted_and_never_right(finished):
     tally(record, [Worker(job).run(task)], "evaluation")
     assert record.statuses == {"timed out": 4}
     labels = setting.data.test_labels
-    result = summarise(setting, record, Evaluation(np.where(np.arange(4) < 3, labels, -1), labels, 1.0, 1))
+    result = summarise(setting, record, Evaluation(np.where(np.arange(4) < 3, labels, -1), labels, 1.0, 1), "ngspice")
     assert result["test_accuracy"] == 0.75
     assert (result["failed_samples"], result["reproducible"]) == (4, False)
     assert result["ngspice_runs"] == result["evaluation_runs"] == 4

@@ -179,6 +179,8 @@ class Pool:
             while True:
                 self._hand_out(pending)
                 if index in done:
+                    if index:  # whoever got the result before may have asked
+                        stop_if_asked()
                     yield done.pop(index)
                     index += 1
                 elif self._busy():

@@ -15,7 +15,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from spiceprop.cluster.worker import Result
-from spiceprop.experiment import Experiment
+from spiceprop.experiment import Experiment, Schedule, Training, Tuning
 from spiceprop.network import Network
 
 
@@ -48,11 +48,18 @@ def batch_gradient(network: Network, samples: np.ndarray, results: list[Result])
 class ConductanceOptimiser:
     """A torch optimiser over the crossbars of a network. ``conductances`` are float64 and the master copy."""
 
-    def __init__(self, experiment: Experiment, conductances: list[np.ndarray], steps: int):
+    def __init__(
+        self,
+        experiment: Experiment,
+        conductances: list[np.ndarray],
+        steps: int,
+        section: Training | Tuning | None = None,
+    ):
+        """For so many steps of a stage, whose rate and schedule ``section`` says (None: the first stage's)."""
         torch.set_num_threads(1)
         # BLAS too: sums split over threads would depend on their number; those of the kernels do not
         threadpool_limits(limits=1, user_api="blas")
-        training = experiment.training
+        training, section = experiment.training, section or experiment.training
         self.bounds = Bounds(experiment.network.g_min, experiment.network.g_max)
         self.clip = training.clip
         self.theta = [torch.tensor((g - self.bounds.g_min) / self.bounds.span) for g in conductances]
@@ -60,20 +67,8 @@ class ConductanceOptimiser:
             theta.grad = torch.empty_like(theta)  # one for all updates
         kinds = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
         # fused: one pass over each array; every worker waits for this update
-        self.optimiser = kinds[training.optimiser](self.theta, lr=training.rate, fused=True)
-        self.schedule = (
-            torch.optim.lr_scheduler.OneCycleLR(
-                self.optimiser,
-                max_lr=training.rate,
-                # at 20 the rise would end where it begins, and OneCycleLR divides by its length
-                total_steps=21 if steps == 20 else max(steps, 2),
-                pct_start=0.05,
-                anneal_strategy="linear",
-                cycle_momentum=False,
-            )
-            if training.schedule == "one-cycle"
-            else torch.optim.lr_scheduler.ConstantLR(self.optimiser, factor=1.0)
-        )
+        self.optimiser = kinds[training.optimiser](self.theta, lr=section.rate, fused=True)
+        self.schedule = _schedule(self.optimiser, section.schedule, section.rate, steps)
 
     def step(self, gradients: list[np.ndarray]) -> float:
         """One update; the norm of the gradient per unit of conductance range before clipping."""
@@ -107,10 +102,12 @@ class ConductanceOptimiser:
         found["schedule"] = np.asarray(self.schedule.last_epoch)
         return found
 
-    def restore(self, saved: dict[str, np.ndarray]) -> None:
-        """Continue where `state` was taken."""
+    def restore(self, saved: dict[str, np.ndarray], *, only_conductances: bool = False) -> None:
+        """Continue where `state` was taken; or begin anew with the conductances of then."""
         for index, theta in enumerate(self.theta):
             theta.copy_(torch.from_numpy(saved[f"theta/{index}"]))
+        if only_conductances:
+            return
         slots: dict[int, dict[str, torch.Tensor]] = {}
         for name, value in saved.items():
             if name.startswith("state/"):
@@ -125,3 +122,23 @@ class ConductanceOptimiser:
             warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
             for _ in range(steps):
                 self.schedule.step()
+
+
+def _schedule(
+    optimiser: torch.optim.Optimizer, kind: Schedule, rate: float, steps: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    """The rate of each update: constant, falling to 0, or rising over a twentieth of the updates first."""
+    schedules = torch.optim.lr_scheduler
+    if kind == "constant":
+        return schedules.ConstantLR(optimiser, factor=1.0)
+    if kind == "linear":
+        return schedules.LinearLR(optimiser, start_factor=1.0, end_factor=0.0, total_iters=steps)
+    return schedules.OneCycleLR(
+        optimiser,
+        max_lr=rate,
+        # at 20 the rise would end where it begins, and OneCycleLR divides by its length
+        total_steps=21 if steps == 20 else max(steps, 2),
+        pct_start=0.05,
+        anneal_strategy="linear",
+        cycle_momentum=False,
+    )

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Training and evaluation: batches of images through the pool, updates, validation, checkpoints.
 
-A batch's order depends on the seed and the epoch alone, and the position in training is the number of updates
-made; so a run that was cut continues from where it was saved last as if it had never stopped. It is saved with each
-checkpoint that is kept, and when somebody stops it.
+A batch's order and distortions depend on the seed and its place in training alone, and the place is the number of
+updates made; so a run that was cut continues from where it was saved last as if it had never stopped. It is saved with
+each checkpoint that is kept, and when somebody stops it.
 """
 
 import logging
@@ -17,10 +17,12 @@ from spiceprop.cluster.in_process import InProcess
 from spiceprop.cluster.pool import Pool, chunks
 from spiceprop.cluster.worker import Result
 from spiceprop.data import DataSet
+from spiceprop.data.distortion import Distortion
 from spiceprop.errors import WorkFailed
 from spiceprop.experiment import Experiment
 from spiceprop.learning.bptt import ConductanceOptimiser, batch_gradient
 from spiceprop.learning.progress import Progress
+from spiceprop.learning.stages import Stage, stages
 from spiceprop.network import Network
 from spiceprop.store.run_file import Checkpoint, RunRecord
 
@@ -85,43 +87,69 @@ class Trainer:
 
     def __init__(self, experiment: Experiment, network: Network, data: DataSet, record: RunRecord):
         self.experiment, self.network, self.data, self.record = experiment, network, data, record
-        self.batch = experiment.training.batch
-        self.batches = -(-len(data.train_labels) // self.batch)
-        self.updates = self.batches * experiment.training.epochs
-        self.optimiser = ConductanceOptimiser(experiment, [bar.g for bar in network.crossbars], self.updates)
+        self.stages = stages(experiment, len(data.train_labels))
+        self.distortion = Distortion(**experiment.distortion.model_dump())
+        start = [bar.g for bar in network.crossbars]
         if record.optimiser:
-            self.optimiser.restore(record.optimiser)
+            self.stage = next((stage for stage in self.stages if self.done < stage.end), self.stages[-1])
+            self.optimiser = self._optimiser(start)
+            self.optimiser.restore(record.optimiser, only_conductances=self.done == self.stage.start)
         else:
+            self.stage = self.stages[0]
+            self.optimiser = self._optimiser(start)
             record.checkpoints.append(Checkpoint(0, self.optimiser.conductances()))
             record.optimiser = self.optimiser.state()
         self.saved = self.done
         self._ordered: tuple[int, np.ndarray] | None = None
+
+    def _optimiser(self, conductances: list[np.ndarray]) -> ConductanceOptimiser:
+        return ConductanceOptimiser(self.experiment, conductances, self.stage.updates, self.stage.section)
+
+    @property
+    def updates(self) -> int:
+        """Of all stages."""
+        return self.stages[-1].end
 
     @property
     def done(self) -> int:
         """Updates made."""
         return len(self.record.losses)
 
-    def train(self, pool: Pool | InProcess, progress: Progress, save: Callable[[], None]) -> None:
+    def train(self, pool: Callable[[Stage], Pool | InProcess], progress: Progress, save: Callable[[], None]) -> None:
         """Run what is left of training; ``save`` is called whenever the record has something worth it.
+
+        ``pool`` makes what simulates a stage.
 
         Raises
         ------
         WorkFailed: every image of a batch failed, or somebody asked to stop; what was done before is saved.
         """
         try:
-            while True:
-                self._validate_if_due(pool, progress)
-                if self._is_kept():
-                    self.record.checkpoints.append(Checkpoint(self.done, self.optimiser.conductances()))
-                    self._save(save)
-                if self.done == self.updates:
-                    return
-                self._update(pool, progress)
+            for stage in self.stages[self.stages.index(self.stage) :]:
+                self._enter(stage)
+                with pool(stage) as simulators:
+                    self._train_stage(simulators, progress, save)
         except WorkFailed:
             if self.saved != self.done:
                 self._save(save)
             raise
+
+    def _enter(self, stage: Stage) -> None:
+        """The stage's own optimiser goes on with the same numbers, bit for bit."""
+        if stage is not self.stage:
+            self.stage, before = stage, self.optimiser.state()
+            self.optimiser = self._optimiser(self.optimiser.conductances())
+            self.optimiser.restore(before, only_conductances=True)
+
+    def _train_stage(self, pool: Pool | InProcess, progress: Progress, save: Callable[[], None]) -> None:
+        while True:
+            self._validate_if_due(pool, progress)
+            if self._is_kept():
+                self.record.checkpoints.append(Checkpoint(self.done, self.optimiser.conductances()))
+                self._save(save)
+            if self.done == self.stage.end:
+                return
+            self._update(pool, progress)
 
     def _is_kept(self) -> bool:
         """Whether a checkpoint is due that has not been kept."""
@@ -135,12 +163,13 @@ class Trainer:
         self.saved = self.done
 
     def _update(self, pool: Pool | InProcess, progress: Progress) -> None:
-        epoch, batch = divmod(self.done, self.batches)
-        chosen = self._order(epoch)[batch * self.batch : (batch + 1) * self.batch]
-        images, labels = self.data.train_images[chosen].astype(pool.dtype), self.data.train_labels[chosen]
+        epoch, batch = self.stage.place(self.done)
+        epoch, size = epoch + self.stage.epoch, self.stage.section.batch
+        chosen = self._order(epoch)[batch * size : min((batch + 1) * size, self.stage.images)]
+        images, labels = self._images(chosen).astype(pool.dtype), self.data.train_labels[chosen]
         conductances = self.optimiser.conductances()
         results = []
-        what = f"epoch {epoch + 1}/{self.experiment.training.epochs}, loss {self.recent_loss():.3f}"
+        what = f"epoch {epoch + 1}/{self.stages[-1].last_epoch}, loss {self.recent_loss():.3f}"
         for result in pool.map(
             chunks(self.network, images, labels, conductances, self.done, gradient=True, size=pool.chunk)
         ):
@@ -168,6 +197,13 @@ class Trainer:
                     "by 0, or take the root or logarithm of 0, or is network.readout_scale too large?"
                 )
 
+    def _images(self, chosen: np.ndarray) -> np.ndarray:
+        """Training images as the update that is due sees them."""
+        images = self.data.train_images[chosen]
+        if not self.stage.distorted or self.experiment.distortion.is_none():
+            return images
+        return self.distortion(images, self.data.image_shape, (self.experiment.training.seed, self.done))
+
     def _order(self, epoch: int) -> np.ndarray:
         """Training images in the order of an epoch; the last one asked for is kept."""
         if self._ordered is None or self._ordered[0] != epoch:
@@ -181,8 +217,9 @@ class Trainer:
 
     def _validate_if_due(self, pool: Pool | InProcess, progress: Progress) -> None:
         """Once behind each epoch, where images were set aside; a run may have been stopped in the middle of it."""
-        epoch, batch = divmod(self.done, self.batches)
-        if batch or epoch == len(self.record.validation) or not len(self.data.validation_labels):
+        epoch, batch = self.stage.place(self.done)
+        validated = self.record.validation[-1][0] if self.record.validation else 0
+        if batch or not epoch or validated == self.done or not len(self.data.validation_labels):
             return
         found = evaluate(
             pool,
@@ -193,6 +230,6 @@ class Trainer:
             self.data.validation_labels,
             self.record,
             progress,
-            f"validation {epoch}",
+            f"validation {epoch + self.stage.epoch}",
         )
         self.record.validation.append((self.done, found.loss, found.accuracy))

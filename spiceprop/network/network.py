@@ -93,9 +93,7 @@ class Network:
         )
         found = {"netlist.cir": text, **self.source.copies()}
         if not self.reduced:
-            found |= {
-                f"crossbar_{layer}.inc": crossbar_text(layer, bar) for layer, bar in enumerate(self.crossbars, 1)
-            }
+            found |= {f"crossbar_{layer}.inc": crossbar_text(layer, bar) for layer, bar in enumerate(self.crossbars, 1)}
         return found
 
     def write(self, folder: Path, sample: Sample) -> None:

@@ -125,9 +125,8 @@ class Wiring:
 def crossbar_text(layer: int, crossbar: Crossbar) -> str:
     """``crossbar_<layer>.inc``: one resistor a line."""
     _, rows, columns = crossbar.g.shape
-    lines = [f"* crossbar {layer}: {rows} rows, {columns} columns of pairs; ohms"]
-    if crossbar.windows:
-        lines[0] = f"* crossbar {layer}: {crossbar.windows.count} places of {rows} rows, {columns} columns of pairs; ohms"
+    where = f"{crossbar.windows.count} places of " if crossbar.windows else ""
+    lines = [f"* crossbar {layer}: {where}{rows} rows, {columns} columns of pairs; ohms"]
     places = _numbered(crossbar)
     for sign, plane in zip("pm", crossbar.g, strict=True):
         ohms = crossbar.at_cells(1 / plane).tolist()

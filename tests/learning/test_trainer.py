@@ -17,8 +17,7 @@ def trained(*settings: str) -> RunRecord:
     setting = prepare(tiny(*SHORT, *settings))
     record = RunRecord(experiment="{}", netlist={}, seed=0, ngspice="", neurons="")
     trainer = Trainer(setting.experiment, setting.network, setting.data, record)
-    with setting.pool() as pool:
-        trainer.train(pool, Counted(), lambda: None)
+    trainer.train(setting.pool, Counted(), lambda: None)
     return record
 
 
