@@ -190,8 +190,8 @@ def _train(setting: Setting, record: RunRecord, folder: Path, progress: Progress
 
     def checkpoint(found: Evaluation | None = None) -> None:
         nonlocal started
-        text.update(record.checkpoints[-1].conductances, setting.sample)
-        record.netlist = setting.network.source.copies() | text.texts()
+        text.update(record.checkpoints[-1].conductances)
+        record.netlist = text.texts
         record.count("seconds", time.perf_counter() - started)
         started = time.perf_counter()
         if found:

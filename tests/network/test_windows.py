@@ -118,7 +118,7 @@ def test_trained_pairs_are_written_at_every_place(tmp_path):
     network, sample = network_of_windows(reduced=True), Sample(SAMPLES[0], "first")
     folder = NetlistFolder(tmp_path, network, sample)
     changed = [0.5 * bar.g + 1e-6 for bar in network.crossbars]
-    folder.update(changed, sample)
+    folder.update(changed)
     lines = (tmp_path / "crossbar_1.inc").read_text().splitlines()
     found = {name: float(ohms) for name, *_, ohms in (line.split() for line in lines if line.startswith("r"))}
     assert len(found) == 2 * 4 * 9 * 2

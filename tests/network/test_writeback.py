@@ -18,12 +18,12 @@ BEFORE, AFTER = np.array([0.9, 0.1, 0.6, 0.4]), np.array([0.3, 0.7, 0.2, 0.5])
 
 @pytest.fixture
 def folder(tmp_path):
-    """A network folder whose conductances and inputs were changed after it was first written."""
+    """A network folder whose conductances were changed after it was first written."""
     network = small_network("mif", reduced=True, tight=False)
-    written = NetlistFolder(tmp_path / "run", network, Sample(BEFORE, "first"))
+    written = NetlistFolder(tmp_path / "run", network, Sample(AFTER, "second"))
     generator = np.random.default_rng(11)
     conductances = [generator.uniform(1e-6, 1e-4, bar.g.shape) for bar in network.crossbars]
-    written.update(conductances, Sample(AFTER, "second"))
+    written.update(conductances)
     return tmp_path / "run", network.with_conductances(conductances)
 
 
@@ -41,8 +41,13 @@ def test_plain_ngspice_gives_the_waveforms_of_simulate_and_of_training(folder):
     assert np.ptp(plain[outputs[0]]) > 0.01, "the neuron moves"
 
 
-def test_an_update_changes_the_characters_of_values_and_nothing_else(folder):
+def test_an_update_changes_values_and_nothing_else(folder):
     path, network = folder
+    before = small_network("mif", reduced=False, tight=False).files(Sample(AFTER, "second"))
+    assert {name for name, text in before.items() if (path / name).read_text() != text} == {
+        "crossbar_1.inc",
+        "crossbar_2.inc",
+    }
     for layer, crossbar in enumerate(network.crossbars, start=1):
         assert (path / f"crossbar_{layer}.inc").read_text() == crossbar_text(layer, crossbar)
 
@@ -74,7 +79,7 @@ def test_comments_and_layout_of_the_designer_survive(tmp_path):
     designers.write_text(text)
     network = small_network("mif", reduced=True, tight=False, path=designers)
     written = NetlistFolder(tmp_path / "run", network, Sample(BEFORE, "first"))
-    written.update([bar.g * 0.5 + 1e-6 for bar in network.crossbars], Sample(AFTER, "second"))
+    written.update([bar.g * 0.5 + 1e-6 for bar in network.crossbars])
     assert (tmp_path / "run" / "designer" / "netlists" / "mif.cir").read_text() == text
     assert odd in (tmp_path / "run" / "netlist.cir").read_text()
     assert plain_ngspice(tmp_path / "run" / "netlist.cir")["v(n2_1)"].size > 20
@@ -88,7 +93,7 @@ def test_full_size_networks_in_plain_ngspice_give_the_waveforms_of_simulate(name
     generator = np.random.default_rng(2)
     pixels = generator.random(network.layers[0]) * (generator.random(network.layers[0]) < 0.2)
     written = NetlistFolder(tmp_path, network, Sample(pixels, "random"))
-    written.update([bar.g for bar in network.crossbars], Sample(pixels, "random"))
+    written.update([bar.g for bar in network.crossbars])
     plain = plain_ngspice(tmp_path / "netlist.cir")
     simulated = simulate(read_netlist(tmp_path / "netlist.cir"))
     trained = run_samples(network, pixels[None])[0]
