@@ -265,17 +265,25 @@ def _apply(found: dict, setting: str) -> list[str]:
     """Set ``section.key=value`` and return the key's words; a value that is no TOML is taken as a string."""
     place, equals, value = setting.partition("=")
     words = place.strip().split(".")
-    if not equals or len(words) < 2 or not all(words):
-        raise UserError(f"--set takes section.key=value, found '{setting}'; for example training.epochs=2")
     try:
         parsed = tomllib.loads(f"x = {value}")["x"]
     except tomllib.TOMLDecodeError:
         parsed = value.strip()
+    # tuning is a list of sections, which may be set as a whole
+    if not equals or not all(words) or (len(words) < 2 and not isinstance(parsed, list)):
+        raise UserError(f"--set takes section.key=value, found '{setting}'; for example training.epochs=2")
     table = found
     for word in words[:-1]:
-        table = table.setdefault(word, {})
-        if not isinstance(table, dict):
+        if isinstance(table, list):
+            if not word.isdecimal() or int(word) >= len(table):
+                raise UserError(f"--set {setting}: there are {len(table)} of these, counted from 0; found '{word}'")
+            table = table[int(word)]
+        else:
+            table = table.setdefault(word, {})
+        if not isinstance(table, dict | list):
             raise UserError(f"--set {setting}: '{word}' is a value in the experiment and holds no keys")
+    if isinstance(table, list):
+        raise UserError(f"--set {setting}: say which of the {len(table)}, as in tuning.0.rate=0.001")
     table[words[-1]] = parsed
     return words
 
@@ -283,7 +291,8 @@ def _apply(found: dict, setting: str) -> list[str]:
 def _explain(first: ErrorDetails) -> str:
     place = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
-        model = Experiment if len(place) == 1 else Experiment.model_fields[place[0]].annotation
+        sections = {name: field.annotation for name, field in Experiment.model_fields.items()} | {"tuning": Tuning}
+        model = Experiment if len(place) == 1 else sections[place[0]]
         model = WindowSection if "windows" in place else model
         known = [name for name in model.model_fields if name not in ("name", "folder")]
         near = get_close_matches(place[-1], known, n=1)

@@ -59,9 +59,10 @@ class Distortion:
         down = across * (1 + drawn(self.aspect))
         right, low = drawn(self.shift) * 2 / shape[1], drawn(self.shift) * 2 / shape[0]
         mirrored = np.where(generator.random(images) < 0.5, -1.0, 1.0) if self.flip else 1.0
+        longer = shape[0] / shape[1]  # a unit down, in units across
         rows = [
-            [mirrored * across * np.cos(angle), shear - across * np.sin(angle), right],
-            [mirrored * down * np.sin(angle), down * np.cos(angle), low],
+            [mirrored * across * np.cos(angle), longer * (shear - across * np.sin(angle)), right],
+            [mirrored * down * np.sin(angle) / longer, down * np.cos(angle), low],
         ]
         return torch.from_numpy(np.array(rows, np.float32).transpose(2, 0, 1).copy())
 

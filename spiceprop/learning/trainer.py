@@ -91,9 +91,10 @@ class Trainer:
         self.distortion = Distortion(**experiment.distortion.model_dump())
         start = [bar.g for bar in network.crossbars]
         if record.optimiser:
-            self.stage = next((stage for stage in self.stages if self.done < stage.end), self.stages[-1])
+            # at the end of a stage it may not have been validated yet
+            self.stage = next(stage for stage in self.stages if self.done <= stage.end)
             self.optimiser = self._optimiser(start)
-            self.optimiser.restore(record.optimiser, only_conductances=self.done == self.stage.start)
+            self.optimiser.restore(record.optimiser)
         else:
             self.stage = self.stages[0]
             self.optimiser = self._optimiser(start)
