@@ -18,7 +18,7 @@ from spiceprop.compile.kernels import Kernels
 from spiceprop.compile.torch_kernels import TorchKernels
 from spiceprop.netlist import read_netlist
 
-SIZES = ((128, 100), (1024, 1000))  # images, neurons
+SIZES = ((128, 100), (256, 500))  # images, neurons
 STEPS, T_STOP = 100, 10e-3
 BUDGET = 2.0  # seconds for each
 

@@ -21,7 +21,7 @@ from spiceprop.experiment import load_experiment
 from spiceprop.store.run_file import load_run
 
 KILLS, STOPS = 20, (signal.SIGINT, signal.SIGTERM) * 2
-EPOCH = "training.epochs=1"
+EPOCH, EPOCHS = "training.epochs=1", "training.epochs=24"  # long enough to be cut so often
 
 
 def processes_marked(mark: str) -> list[int]:
@@ -50,14 +50,14 @@ def has_begun(folder: Path, before: int) -> bool:
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("calm") / "digits"
-    run(load_experiment(DIGITS), folder)
+    run(load_experiment(DIGITS, [EPOCHS]), folder)
     return folder
 
 
 @pytest.mark.slow
 def test_a_training_cut_at_random_moments_ends_with_the_bits_of_one_that_was_not(calm, tmp_path):
     folder, mark, moments = tmp_path / "digits", uuid.uuid4().hex, random.Random(20)
-    words = command("run", DIGITS, "--set", "run.checkpoints=40", "--out", folder, "--resume")
+    words = command("run", DIGITS, "--set", EPOCHS, "--set", "run.checkpoints=40", "--out", folder, "--resume")
     environment = ENVIRONMENT | {"MARK": mark}
     signals = [signal.SIGKILL] * KILLS + list(STOPS)
     moments.shuffle(signals)
@@ -67,7 +67,7 @@ def test_a_training_cut_at_random_moments_ends_with_the_bits_of_one_that_was_not
         process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if index % 4:
             assert has_begun(folder, before)
-        time.sleep(moments.uniform(0.1, 0.8))
+        time.sleep(moments.uniform(0.5, 2.5))
         assert process.poll() is None, f"done before it could be cut: {process.stderr.read()}"
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
