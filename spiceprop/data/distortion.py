@@ -9,6 +9,7 @@ is read outside the image is 0. Validation and test images are never distorted.
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -71,5 +72,12 @@ class Distortion:
         knots = [round(size / SPACING) + 1 for size in shape]
         field = generator.standard_normal((images, 2, *knots), np.float32) * np.float32(self.elastic)
         field *= np.array([2 / shape[1], 2 / shape[0]], np.float32)[:, None, None]
-        smooth = functional.interpolate(torch.from_numpy(field), size=shape, mode="bicubic", align_corners=True)
-        return smooth.permute(0, 2, 3, 1)
+        down, across = (_bicubic(size, count) for size, count in zip(shape, knots, strict=True))
+        return (down @ torch.from_numpy(field) @ across.T).permute(0, 2, 3, 1)
+
+
+@cache
+def _bicubic(size: int, knots: int) -> torch.Tensor:
+    """Values at ``size`` points from those at ``knots``, as a matrix (size, knots)."""
+    one = torch.eye(knots)[None, None]
+    return functional.interpolate(one, size=(size, knots), mode="bicubic", align_corners=True)[0, 0]
