@@ -69,6 +69,7 @@ class NetworkSection(Section):
     i_scale: PositiveFloat | tuple[PositiveFloat, ...] = 1.0
     row_gain: float = 1.0
     row_reference: float = 0.0
+    bias: NonNegativeFloat = 0.0
     spread: PositiveFloat | tuple[PositiveFloat, ...] = 1e-5
     readout: Literal["mean", "max", "paper"] = "mean"
     readout_scale: PositiveFloat

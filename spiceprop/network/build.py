@@ -5,7 +5,7 @@ import numpy as np
 
 from spiceprop.circuit import Cell
 from spiceprop.engines import Transient
-from spiceprop.experiment import Circuit
+from spiceprop.experiment import Circuit, NetworkSection
 from spiceprop.netlist import read_netlist
 from spiceprop.network.crossbar import Crossbar, random_pairs
 from spiceprop.network.network import Network
@@ -19,7 +19,7 @@ def build_network(circuit: Circuit, seed: int = 0) -> Network:
     source.check()
     scales, spreads = section.per_crossbar("i_scale"), section.per_crossbar("spread")
     generator = np.random.default_rng(seed)
-    found = section.connections()
+    found, bounds = section.connections(), (section.g_min, section.g_max)
     layers = (section.layers[0], *(part.neurons for part in found))
     cell = Cell.from_netlist(source.netlist, circuit.neuron_subcircuit, section.supplies)
     volts = {port.lower(): value for port, value in section.supplies.items()}
@@ -30,9 +30,10 @@ def build_network(circuit: Circuit, seed: int = 0) -> Network:
         cell=cell,
         crossbars=tuple(
             Crossbar(
-                random_pairs(part.rows, part.columns, section.g_min, section.g_max, spread, generator),
+                _with_bias(section, random_pairs(part.rows, part.columns, *bounds, spread, generator)),
                 scale,
                 part.windows,
+                section.bias,
             )
             for part, scale, spread in zip(found, scales, spreads, strict=True)
         ),
@@ -45,3 +46,9 @@ def build_network(circuit: Circuit, seed: int = 0) -> Network:
         v_read=section.v_read,
         reduced=section.crossbar == "reduced",
     )
+
+
+def _with_bias(section: NetworkSection, pairs: np.ndarray) -> np.ndarray:
+    """Pairs (2, rows, columns) with a row behind them, where there is a bias, whose cells are equal."""
+    middle = np.full((2, 1, pairs.shape[2]), (section.g_min + section.g_max) / 2)
+    return np.concatenate([pairs, middle], axis=1) if section.bias else pairs

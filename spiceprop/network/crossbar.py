@@ -10,8 +10,8 @@ current mirror of ratio i_scale sends the difference into the neuron:
 This is exact, not an approximation: a crossbar with static rows is one current a neuron. ``text`` writes the same
 crossbar as resistors; both agree (``tests/network``).
 
-Where a layer has windows, the sum is over the rows of one window, and each place has the same g (see `windows`).
-Arithmetic is in the precision of the row voltages.
+Where a layer has windows, the sum is over the rows of one window, and each place has the same g (see `windows`). A
+further row that is always on, the last, gives each column a bias. Arithmetic is in the precision of the row voltages.
 """
 
 from dataclasses import dataclass
@@ -30,11 +30,18 @@ class Crossbar:
     g: (2, rows, columns), plus and minus, in siemens; with windows those of each place.
     i_scale: ratio of the column's current mirror.
     windows: what each place sees; None for a column over all rows.
+    bias: volts on the last row, which is always on; 0 where there is none.
     """
 
     g: np.ndarray
     i_scale: float
     windows: Windows | None = None
+    bias: float = 0.0
+
+    @property
+    def driven(self) -> int:
+        """Rows that the layer before drives, all of them: with windows more than a column has."""
+        return self.windows.total if self.windows else self.g.shape[1] - bool(self.bias)
 
     @property
     def neurons(self) -> int:
@@ -48,14 +55,16 @@ class Crossbar:
 
     def currents(self, rows: np.ndarray) -> np.ndarray:
         """Neuron currents (..., neurons) in ampere from row voltages (..., rows) in volt."""
-        weights = self.weights.astype(rows.dtype, copy=False)
-        if self.windows is None:
-            return _product(rows, weights)
-        return _product(self.windows.gather(rows), weights).reshape(*rows.shape[:-1], self.neurons)
+        weights, seen = self._weights(rows.dtype), self.windows.gather(rows) if self.windows else rows
+        found = _product(seen, weights[: seen.shape[-1]])
+        if self.bias:
+            found += weights.dtype.type(self.bias) * weights[-1]
+        return found.reshape(*rows.shape[:-1], self.neurons)
 
     def backwards(self, by_current: np.ndarray) -> np.ndarray:
         """dL/drows (..., rows) in 1/V from dL/dcurrents (..., neurons) in 1/A."""
-        weights = self.weights.T.astype(by_current.dtype, copy=False)
+        weights = self._weights(by_current.dtype)
+        weights = weights[:-1].T if self.bias else weights.T
         if self.windows is None:
             return _product(by_current, weights)
         return self.windows.scatter(_product(self._by_place(by_current), weights))
@@ -65,19 +74,34 @@ class Crossbar:
         if self.windows is not None:
             rows, by_current = self.windows.gather(rows), self._by_place(by_current)
         rows, by_current = (array.reshape(-1, array.shape[-1]) for array in (rows, by_current))
-        return rows.T @ by_current.astype(rows.dtype, copy=False)
+        found = rows.T @ by_current.astype(rows.dtype, copy=False)
+        return np.vstack([found, self.bias * by_current.sum(axis=0)]) if self.bias else found
+
+    def _weights(self, dtype: np.dtype) -> np.ndarray:
+        return self.weights.astype(dtype, copy=False)
+
+    def transconductances(self, row_gain: float) -> np.ndarray:
+        """From membranes, and from the bias where there is one, to neuron currents, (rows, columns), in siemens."""
+        found = self.weights
+        found[: -1 if self.bias else None] *= row_gain
+        return found
 
     def _by_place(self, neurons: np.ndarray) -> np.ndarray:
         """(..., neurons) as (..., places, columns)."""
         return neurons.reshape(*neurons.shape[:-1], self.windows.count, self.g.shape[2])
 
     def cells(self) -> tuple[np.ndarray, np.ndarray]:
-        """Row and neuron of each weight in the netlist, counted from 0, in the order of `at_cells`."""
+        """Row and neuron of each weight in the netlist, counted from 0, in the order of `at_cells`.
+
+        The bias is the row behind all those that are driven.
+        """
         rows, columns = self.g.shape[1:]
         if self.windows is None:
             return tuple(array.ravel() for array in np.indices((rows, columns)))
-        neurons = np.arange(self.neurons).reshape(self.windows.count, 1, columns)
-        pairs = np.broadcast_arrays(self.windows.rows[:, :, None], neurons)
+        neurons, seen = np.arange(self.neurons).reshape(self.windows.count, 1, columns), self.windows.rows
+        if self.bias:
+            seen = np.hstack([seen, np.full((len(seen), 1), self.driven)])
+        pairs = np.broadcast_arrays(seen[:, :, None], neurons)
         return tuple(array.ravel() for array in pairs)
 
     def at_cells(self, weights: np.ndarray) -> np.ndarray:

@@ -88,7 +88,7 @@ class Network:
             sample.name,
             self.transient.lines(),
             self.saves(),
-            {} if self.reduced else {layer: bar.i_scale for layer, bar in enumerate(self.crossbars, 1)},
+            {} if self.reduced else dict(enumerate(self.crossbars, 1)),
             dict(enumerate(self.crossbars[1:], 2)) if self.reduced else {},
         )
         found = {"netlist.cir": text, **self.source.copies()}
@@ -138,7 +138,7 @@ class Network:
     def synaptic_values(self) -> np.ndarray:
         """Values in the order of `Program.synapses`: ohms of resistors, or siemens of what they amount to."""
         if self.reduced:
-            planes = [bar.at_cells(self.wiring.row_gain * bar.weights) for bar in self.crossbars[1:]]
+            planes = [bar.at_cells(bar.transconductances(self.wiring.row_gain)) for bar in self.crossbars[1:]]
         else:
             planes = [bar.at_cells(1 / plane) for bar in self.crossbars for plane in bar.g]
         return np.concatenate([np.zeros(0), *planes])

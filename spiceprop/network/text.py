@@ -5,7 +5,8 @@ Layer k has rows ``row<k>_<i>``, column lines ``cp<k>_<j>`` and ``cm<k>_<j>`` he
 sense their currents, and neurons ``xn<k>_<j>`` at nodes ``n<k>_<j>``. The resistors of crossbar k stand in
 ``crossbar_<k>.inc``, one a line, row and column in the name. In a *reduced* text there are no rows and columns: the
 first crossbar is one current source a neuron, ``iin1_<j>``, and the others are the transconductances between neurons
-that they amount to, ``gw<k>_<i>_<j>``. Both are exact, because rows are driven and columns held.
+that they amount to, ``gw<k>_<i>_<j>``. Both are exact, because rows are driven and columns held. A bias is one row
+more.
 
 The neuron's definition is taken over character by character from the designer's file; what that file includes is
 copied beside.
@@ -176,13 +177,13 @@ def network_text(
     sample: str,
     analysis: list[str],
     saves: list[str],
-    mirrors: dict[int, float],
+    explicit: dict[int, Crossbar],
     reduced: dict[int, Crossbar],
 ) -> str:
     """``netlist.cir``: definitions, inputs, rows, columns, neurons and the analysis.
 
-    ``mirrors`` holds the mirror ratio of each layer whose crossbar stands in the text as resistors,
-    ``reduced`` those that are transconductances between neurons. ``inputs`` are row voltages (rows,) in volt, or neuron
+    ``explicit`` are the crossbars by layer that stand in the text as resistors, ``reduced`` those that are
+    transconductances between neurons. ``inputs`` are row voltages (rows,) in volt, or neuron
     currents (neurons,) in ampere where the first layer has no crossbar; ``sample`` is what they are called.
     """
     value = [format_number(number) for number in inputs]
@@ -192,7 +193,7 @@ def network_text(
         source.definitions(),
     ]
     lines += ["", f"* inputs: {sample}"]
-    if 1 not in mirrors:
+    if 1 not in explicit:
         lines += [f"iin1_{j} 0 n1_{j} dc {current}" for j, current in enumerate(value, 1)]
     else:
         lines += [f"vin1_{i} row1_{i} 0 dc {voltage}" for i, voltage in enumerate(value, 1)]
@@ -202,7 +203,7 @@ def network_text(
         lines += [
             "",
             *_reference_lines(wiring, layer),
-            *(_crossbar_lines(wiring, layer, mirrors[layer]) if layer in mirrors else []),
+            *(_crossbar_lines(wiring, layer, explicit[layer]) if layer in explicit else []),
             *(_reduced_lines(wiring, layer, reduced[layer]) if layer in reduced else []),
             *_neuron_lines(wiring, source.subcircuit, layer),
         ]
@@ -216,12 +217,14 @@ def _reference_lines(wiring: Wiring, k: int) -> list[str]:
     return first if k == 1 else [*first, f"vref{k} ref{k} 0 dc {format_number(wiring.row_reference)}"]
 
 
-def _crossbar_lines(wiring: Wiring, k: int, mirror: float) -> list[str]:
+def _crossbar_lines(wiring: Wiring, k: int, crossbar: Crossbar) -> list[str]:
     lines, neurons = [], range(1, wiring.layers[k] + 1)
     if k > 1:
         gain = format_number(wiring.row_gain)
         lines += [f"erow{k}_{i} row{k}_{i} 0 n{k - 1}_{i} ref{k} {gain}" for i in range(1, wiring.layers[k - 1] + 1)]
-    ratio = format_number(mirror)
+    if crossbar.bias:
+        lines.append(f"vbias{k} row{k}_{crossbar.driven + 1} 0 dc {format_number(crossbar.bias)}")
+    ratio = format_number(crossbar.i_scale)
     lines.append(f".include crossbar_{k}.inc")
     lines += [f"vc{sign}{k}_{j} c{sign}{k}_{j} 0 dc 0" for sign in "pm" for j in neurons]
     lines += [f"fp{k}_{j} 0 n{k}_{j} vcp{k}_{j} {ratio}" for j in neurons]
@@ -230,9 +233,10 @@ def _crossbar_lines(wiring: Wiring, k: int, mirror: float) -> list[str]:
 
 
 def _reduced_lines(wiring: Wiring, k: int, crossbar: Crossbar) -> list[str]:
-    siemens = crossbar.at_cells(wiring.row_gain * crossbar.weights).tolist()
-    return [
-        f"gw{k}_{i}_{j} 0 n{k}_{j} n{k - 1}_{i} ref{k} {value!r}"
+    siemens, last = crossbar.at_cells(crossbar.transconductances(wiring.row_gain)).tolist(), crossbar.driven
+    bias = [f"vbias{k} bias{k} 0 dc {format_number(crossbar.bias)}"] if crossbar.bias else []
+    return bias + [
+        f"gw{k}_{i}_{j} 0 n{k}_{j} {f'n{k - 1}_{i} ref{k}' if i <= last else f'bias{k} 0'} {value!r}"
         for (i, j), value in zip(_numbered(crossbar), siemens, strict=True)
     ]
 

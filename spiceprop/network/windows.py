@@ -37,6 +37,11 @@ class Windows:
         return self.places[0] * self.places[1]
 
     @property
+    def total(self) -> int:
+        """Rows of the picture."""
+        return self.height * self.width * self.channels
+
+    @property
     def inputs(self) -> int:
         """Rows of one window."""
         return self.size**2 * self.channels
@@ -44,7 +49,7 @@ class Windows:
     @cached_property
     def rows(self) -> np.ndarray:
         """Numbers of the rows that each window sees, (places, inputs)."""
-        return self.gather(np.arange(self.height * self.width * self.channels))
+        return self.gather(np.arange(self.total))
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Values of rows (..., rows) as windows see them, (..., places, inputs)."""

@@ -27,12 +27,17 @@ class Layer:
         self.channels, self.window, self.stride = channels, window, stride
 
 
-def network_of_windows(*, reduced: bool, tight: bool = False) -> Network:
+def network_of_windows(*, reduced: bool, tight: bool = False, bias: float = 0.05) -> Network:
     generator = np.random.default_rng(5)
     found = connections(LAYERS[0], [Layer(2, 3, 2), Layer(3, 2), 2])
     plain = small_network("mif", reduced=reduced, tight=tight, layers=LAYERS)
     bars = tuple(
-        Crossbar(random_pairs(part.rows, part.columns, 1e-6, 1e-4, 2e-5, generator), bar.i_scale, part.windows)
+        Crossbar(
+            random_pairs(part.rows + bool(bias), part.columns, 1e-6, 1e-4, 2e-5, generator),
+            bar.i_scale,
+            part.windows,
+            bias,
+        )
         for part, bar in zip(found, plain.crossbars, strict=True)
     )
     return replace(plain, crossbars=bars)
@@ -68,8 +73,9 @@ def test_a_layer_over_the_whole_picture_is_the_dense_one():
     assert [list(array) for array in seen.cells()] == [list(array) for array in dense.cells()]
 
 
-def test_every_resistor_in_ngspice_gives_the_waveforms_of_the_reduced_network():
-    explicit, reduced = (run_samples(network_of_windows(reduced=kind), SAMPLES) for kind in (False, True))
+@pytest.mark.parametrize("bias", [0.0, 0.05])
+def test_every_resistor_in_ngspice_gives_the_waveforms_of_the_reduced_network(bias):
+    explicit, reduced = (run_samples(network_of_windows(reduced=kind, bias=bias), SAMPLES) for kind in (False, True))
     for one, other in zip(explicit, reduced, strict=True):
         assert one.ok
         assert other.ok
@@ -90,7 +96,7 @@ def test_gradient_is_the_finite_difference_of_ngspice_with_each_copy_of_a_pair_m
     by_weight = [network.crossbars[0].by_weight(network.v_read * SAMPLES, found.by_input), *found.by_weight]
     for layer, crossbar in enumerate(network.crossbars):
         slopes = crossbar.pair_gradient(by_weight[layer])
-        for place in ((0, 0, 0), (1, crossbar.g.shape[1] - 1, 1)):
+        for place in ((0, 0, 0), (1, crossbar.g.shape[1] - 2, 1), (0, crossbar.g.shape[1] - 1, 1)):  # the last: a bias
 
             def moved(value: float, layer: int = layer, place: tuple = place) -> float:
                 planes = [bar.g.copy() for bar in network.crossbars]
@@ -121,9 +127,12 @@ def test_trained_pairs_are_written_at_every_place(tmp_path):
     folder.update(changed)
     lines = (tmp_path / "crossbar_1.inc").read_text().splitlines()
     found = {name: float(ohms) for name, *_, ohms in (line.split() for line in lines if line.startswith("r"))}
-    assert len(found) == 2 * 4 * 9 * 2
+    assert len(found) == 2 * 4 * (9 + 1) * 2
     # the pixel at (2, 3) is (2, 1) in the window at the upper right, whose second channel is neuron 4
     assert found["rm1_16_4"] == pytest.approx(1 / changed[0][1, 7, 1], rel=1e-12)
+    assert found["rp1_37_4"] == pytest.approx(1 / changed[0][0, 9, 1], rel=1e-12), (
+        "the bias is the row behind 36 pixels"
+    )
     again = replace(network.with_conductances(changed), reduced=False).files(sample)
     assert (tmp_path / "crossbar_1.inc").read_text() == again["crossbar_1.inc"]
 
