@@ -40,7 +40,7 @@ from spiceprop.report import log_file
 from spiceprop.stopping import stoppable
 from spiceprop.store.atomic import is_leftover, write_text
 from spiceprop.store.lock import locked
-from spiceprop.store.run_file import RunRecord, SampleRecord, load_run, save_run
+from spiceprop.store.run_file import EvaluationRecord, RunRecord, SampleRecord, load_run, save_run
 
 log = logging.getLogger("spiceprop")
 LOG = "log.txt"
@@ -205,6 +205,7 @@ def _train(setting: Setting, record: RunRecord, folder: Path, progress: Progress
             trainer.train(setting.pool, progress, checkpoint)
             with setting.pool(setting.stages[-1]) as pool:
                 found = evaluate_test(setting, record, pool, progress)
+                record.test = EvaluationRecord(setting.data.test_index, found.labels, found.decisions, found.scores)
                 record.samples = _record_samples(setting, record, pool, found)
             checkpoint(found)
     except UserError as error:

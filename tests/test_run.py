@@ -104,7 +104,7 @@ def test_run_file_holds_what_was_asked_simulated_and_found(finished):
         assert dict(file["statuses"].attrs) == {"ok": 48 + 16 + 32 + 10}
         assert file["counters"].attrs["ngspice_runs"] == 48 + 16 + 32 + 10
         assert len(file["samples"]) == 10
-        with_numbers = ("checkpoints", "training", "validation", "samples")
+        with_numbers = ("checkpoints", "training", "validation", "test", "samples")
         lacking = []
 
         def visit(name, node):
@@ -113,6 +113,22 @@ def test_run_file_holds_what_was_asked_simulated_and_found(finished):
 
         file.visititems(visit)
         assert lacking == []
+
+
+def test_run_file_holds_the_evaluation_of_the_test_images_that_the_result_tells(finished):
+    result, setting = json.loads((finished / "result.json").read_text()), prepare(tiny())
+    data = setting.data
+    test = load_run(finished / "run.h5").test
+    np.testing.assert_array_equal(test.index, data.test_index)
+    np.testing.assert_array_equal(test.label, data.test_labels)
+    assert (test.scores.shape, test.scores.dtype) == ((32, 10), np.float64)
+    np.testing.assert_array_equal(test.decision, test.scores.argmax(axis=1))
+    assert np.mean(test.decision == test.label) == result["test_accuracy"]
+    with h5py.File(finished / "run.h5") as file:
+        for index, sample in file["samples"].items():
+            membrane = sample["layer_2/states"][setting.network.cell.membrane]
+            score = np.trapezoid(membrane, sample["time"][()], axis=0) / 10e-3
+            np.testing.assert_allclose(test.scores[test.index == int(index)][0], score, rtol=1e-9)
 
 
 def test_saved_samples_are_waveforms_of_ngspice_with_their_adjoint_and_gradient(finished):
@@ -300,7 +316,8 @@ def test_failed_samples_are_counted_and_never_right(finished):
     tally(record, [Worker(job).run(task)], "evaluation")
     assert record.statuses == {"timed out": 4}
     labels = setting.data.test_labels
-    result = summarise(setting, record, Evaluation(np.where(np.arange(4) < 3, labels, -1), labels, 1.0, 1), "ngspice")
+    evaluation = Evaluation(np.where(np.arange(4) < 3, labels, -1), labels, np.zeros((4, 10)), 1.0, 1)
+    result = summarise(setting, record, evaluation, "ngspice")
     assert result["test_accuracy"] == 0.75
     assert (result["failed_samples"], result["reproducible"]) == (4, False)
     assert result["ngspice_runs"] == result["evaluation_runs"] == 4

@@ -32,10 +32,19 @@ SKIPS_IN_A_ROW = 10
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Decisions over a set of images. A failed image counts as wrong: its decision is -1."""
+    """Decisions over a set of images. A failed image counts as wrong: its decision is -1.
+
+    Attributes
+    ----------
+    decisions, labels: (images,), classes.
+    scores: (images, classes) in volt, NaN for a failed image.
+    loss: mean over the images that did not fail, in nats.
+    failed: how many did.
+    """
 
     decisions: np.ndarray
     labels: np.ndarray
+    scores: np.ndarray
     loss: float
     failed: int
 
@@ -79,7 +88,8 @@ def evaluate(
     losses = np.concatenate([result.losses for result in results])
     ok = np.isfinite(losses)
     decisions = np.where(ok, np.argmax(np.nan_to_num(scores, nan=-np.inf), axis=1), -1)
-    return Evaluation(decisions, labels, float(losses[ok].mean()) if ok.any() else float("nan"), int((~ok).sum()))
+    loss = float(losses[ok].mean()) if ok.any() else float("nan")
+    return Evaluation(decisions, labels, scores, loss, int((~ok).sum()))
 
 
 class Trainer:

@@ -15,7 +15,8 @@ import spiceprop
 from spiceprop.errors import UserError
 from spiceprop.store.hdf5 import whole_hdf5
 
-SCHEMA = 3
+SCHEMA = 4
+TEST_UNITS = {"index": "1", "label": "1", "decision": "1", "scores": "V"}
 # what h5py and numpy make of a file in which bytes are wrong, or other things stand under our names
 FOREIGN = (AttributeError, KeyError, MemoryError, OverflowError, RuntimeError, TypeError, ValueError)
 
@@ -26,6 +27,24 @@ class Checkpoint:
 
     updates: int
     conductances: list[np.ndarray]
+
+
+@dataclass
+class EvaluationRecord:
+    """What the test images were decided to be; without images until they are evaluated.
+
+    Attributes
+    ----------
+    index: (images,), of each in its data set's test split.
+    label: (images,), classes.
+    decision: (images,), classes; -1 for an image that failed.
+    scores: (images, classes) in volt; NaN for an image that failed.
+    """
+
+    index: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
+    label: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
+    decision: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
+    scores: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 @dataclass
@@ -76,6 +95,7 @@ class RunRecord:
     fallbacks: dict[str, int] = field(default_factory=dict)
     counters: dict[str, float] = field(default_factory=dict)
     optimiser: dict[str, np.ndarray] = field(default_factory=dict)
+    test: EvaluationRecord = field(default_factory=EvaluationRecord)
     samples: list[SampleRecord] = field(default_factory=list)
     result: str = ""
 
@@ -113,6 +133,8 @@ def save_run(record: RunRecord, path: Path) -> None:
             file.create_group(group).attrs.update(values)
         for name, value in record.optimiser.items():
             file[f"optimiser/{name}"] = value
+        for name, unit in TEST_UNITS.items():
+            _put(file, f"test/{name}", getattr(record.test, name), unit)
         for sample in record.samples:
             _put_sample(file.create_group(f"samples/{sample.index}"), sample)
 
@@ -194,5 +216,6 @@ def _read(file: h5py.File) -> RunRecord:
         fallbacks={name: int(value) for name, value in file["fallbacks"].attrs.items()},
         counters={name: float(value) for name, value in file["counters"].attrs.items()},
         optimiser=optimiser,
+        test=EvaluationRecord(**{name: file[f"test/{name}"][()] for name in TEST_UNITS}),
         result=file["result"][()].decode() if "result" in file else "",
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spiceprop.errors import UserError
-from spiceprop.store.run_file import Checkpoint, RunRecord, load_run, save_run
+from spiceprop.store.run_file import Checkpoint, EvaluationRecord, RunRecord, load_run, save_run
 
 
 @pytest.fixture
@@ -29,6 +29,12 @@ def record() -> RunRecord:
             "schedule": np.asarray(3),
             "state/0/step": np.float32(2),
         },
+        test=EvaluationRecord(
+            index=np.array([3, 8, 9]),
+            label=np.array([0, 1, 1]),
+            decision=np.array([0, 0, -1]),
+            scores=np.array([[0.2, 0.1], [0.3, 1 / 3], [np.nan, np.nan]]),
+        ),
         result='{"seed": 4}\n',
     )
 
@@ -46,14 +52,18 @@ def test_what_is_saved_is_read_bit_for_bit(record, tmp_path):
     for name, value in record.optimiser.items():
         assert np.array_equal(found.optimiser[name], value)
         assert found.optimiser[name].dtype == value.dtype
+    for name, value in vars(record.test).items():
+        np.testing.assert_array_equal(getattr(found.test, name), value)
+        assert getattr(found.test, name).dtype == value.dtype
 
 
 def test_a_record_without_updates_is_read(record, tmp_path):
     record.losses, record.norms, record.validation, record.optimiser = [], [], [], {}
-    record.statuses, record.counters, record.result = {}, {}, ""
+    record.statuses, record.counters, record.result, record.test = {}, {}, "", EvaluationRecord()
     save_run(record, tmp_path / "run.h5")
     found = load_run(tmp_path / "run.h5")
     assert (found.losses, found.validation, found.optimiser, found.statuses) == ([], [], {}, {})
+    assert [len(values) for values in vars(found.test).values()] == [0, 0, 0, 0]
 
 
 def test_a_second_save_replaces_the_first_whole(record, tmp_path):
@@ -72,5 +82,5 @@ def test_what_is_no_run_is_refused(tmp_path):
         load_run(tmp_path / "run.h5")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = 1
-    with pytest.raises(UserError, match=r"no run of spiceprop: its schema is None, not 3"):
+    with pytest.raises(UserError, match=r"no run of spiceprop: its schema is None, not 4"):
         load_run(tmp_path / "other.h5")
