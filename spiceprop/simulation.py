@@ -16,6 +16,7 @@ from spiceprop.engines import Trajectory, Transient, deck, options_of, refused, 
 from spiceprop.errors import UserError
 from spiceprop.netlist import FlatCircuit, Netlist, Note, flatten, read_netlist
 from spiceprop.netlist.flat import has_branch
+from spiceprop.report.picture import picture
 from spiceprop.store.atomic import written_beside
 
 PICTURES = (".png", ".pdf", ".svg")
@@ -147,26 +148,17 @@ def write_raw(trajectory: Trajectory, path: Path, title: str) -> None:
 
 def write_plot(trajectory: Trajectory, path: Path, title: str) -> None:
     """Voltages over currents, against time."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     groups = [unit for unit in "VA" if any(unit_of(name) == unit for name in trajectory.names)]
-    figure, axes = pyplot.subplots(len(groups), squeeze=False, sharex=True, figsize=(8, 3 * len(groups) + 1))
-    for unit, axis in zip(groups, axes[:, 0], strict=True):
-        for name, values in zip(trajectory.names, trajectory.values, strict=True):
-            if unit_of(name) == unit:
-                axis.plot(trajectory.times * 1e3, values, label=name)
-        axis.set_ylabel(unit)
-        axis.legend(loc="upper right", fontsize="small")
-        axis.grid(alpha=0.3)
-    axes[-1, 0].set_xlabel("time (ms)")
-    axes[0, 0].set_title(title)
-    figure.tight_layout()
-    with written_beside(path) as beside:
-        figure.savefig(beside, format=path.suffix.lstrip(".").lower(), dpi=120)
-    pyplot.close(figure)
+    with picture(path, rows=len(groups), size=(8, 3 * len(groups) + 1), sharex=True) as axes:
+        for unit, axis in zip(groups, axes[:, 0], strict=True):
+            for name, values in zip(trajectory.names, trajectory.values, strict=True):
+                if unit_of(name) == unit:
+                    axis.plot(trajectory.times * 1e3, values, label=name)
+            axis.set_ylabel(unit)
+            axis.legend(loc="upper right", fontsize="small")
+            axis.grid(alpha=0.3)
+        axes[-1, 0].set_xlabel("time (ms)")
+        axes[0, 0].set_title(title)
 
 
 def final_values(done: Simulation) -> str:
