@@ -136,6 +136,16 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     return DONE
 
 
+def compare(arguments: argparse.Namespace, output: Output) -> int:
+    from spiceprop.compare import compare_run
+    from spiceprop.report import comparison_table, progress_bar
+
+    with progress_bar("compare") as progress:
+        found = compare_run(arguments.run, limit=arguments.limit, out=arguments.out, progress=progress)
+    output.result(found, comparison_table(found, arguments.run))
+    return DONE
+
+
 def export(arguments: argparse.Namespace, output: Output) -> int:
     from spiceprop.trained import export_run
 
@@ -206,6 +216,10 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("run", type=Path, metavar="RUN")
     added.add_argument("--engine", choices=["ngspice", "native"], default="ngspice", help="default: %(default)s")
     added.add_argument("--limit", type=int, metavar="N", help="N images drawn from the test split (default: all)")
+    added = verb(compare, "a run's trained network in ngspice and in the native engine, image by image")
+    added.add_argument("run", type=Path, metavar="RUN")
+    added.add_argument("--limit", type=int, metavar="N", help="N images drawn from the test split (default: all)")
+    added.add_argument("--out", type=Path, metavar="DIR", help="where three files are written (default: RUN/compare)")
     added = verb(export, "the trained network as netlist text for ngspice -b")
     added.add_argument("run", type=Path, metavar="RUN")
     added.add_argument("--out", type=Path, required=True, metavar="NET.cir")

@@ -44,6 +44,8 @@ from spiceprop.store.run_file import EvaluationRecord, RunRecord, SampleRecord, 
 
 log = logging.getLogger("spiceprop")
 LOG = "log.txt"
+# what `spiceprop compare` leaves in the folder of a run, unless told otherwise
+COMPARISON, COMPARISON_FILES = "compare", ("compare.json", "disagreements.h5", "disagreements.png")
 
 
 @dataclass(frozen=True)
@@ -265,6 +267,9 @@ def _remove_run(folder: Path) -> None:
     """Remove what a run wrote, and nothing else that somebody keeps in its folder. The log is emptied: it is locked."""
     os.truncate(folder / LOG, 0)
     shutil.rmtree(folder / "designer", ignore_errors=True)
+    for path in (folder / COMPARISON).glob("*"):
+        if path.name in COMPARISON_FILES:
+            path.unlink()
     # run.h5 is the last to go: a folder without it would be taken for somebody else's
     for path in sorted(folder.iterdir(), key=lambda path: path.name == "run.h5"):
         ours = path.name in ("run.h5", "result.json", "netlist.cir")
@@ -289,7 +294,7 @@ def stored_experiment(setting: Setting) -> str:
     )
 
 
-def evaluate_test(setting: Setting, record: RunRecord, pool: Pool, progress: Progress) -> Evaluation:
+def evaluate_test(setting: Setting, record: RunRecord, pool: Pool | InProcess, progress: Progress) -> Evaluation:
     """The one evaluation over the test images."""
     point, data = record.checkpoints[-1], setting.data
     return evaluate(

@@ -32,15 +32,25 @@ def open_run(folder: Path, **data: int | None) -> tuple[Setting, RunRecord]:
     return replace(setting, network=setting.network.with_conductances(record.checkpoints[-1].conductances)), record
 
 
+def open_for_test(folder: Path, limit: int | None) -> tuple[Setting, RunRecord]:
+    """A run with the whole test split, or ``limit`` images drawn from it.
+
+    Raises
+    ------
+    UserError: there is no run, or no such number of images.
+    """
+    if limit is not None and limit < 1:
+        raise UserError(f"--limit is a number of images, 1 or more; found {limit}")
+    return open_run(folder, test=limit)
+
+
 def evaluate_run(
     folder: Path, *, limit: int | None, progress: Progress, engine: Literal["ngspice", "native"] = "ngspice"
 ) -> dict:
     """Accuracy of a run's trained network over the whole test split, or a drawn part of it."""
-    if limit is not None and limit < 1:
-        raise UserError(f"--limit is a number of images, 1 or more; found {limit}")
-    setting, trained = open_run(folder, test=limit)
+    setting, trained = open_for_test(folder, limit)
     stage = setting.stage_in(engine)
-    record = replace(trained, counters={}, statuses={}, fallbacks={}, samples=[], **setting.provenance([stage]))
+    record = replace(trained.without_counts(), **setting.provenance([stage]))
     started = time.perf_counter()
     progress.expect(len(setting.data.test_labels))
     with setting.pool(stage) as pool:

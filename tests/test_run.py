@@ -267,7 +267,11 @@ def test_force_removes_what_the_run_wrote_and_nothing_else(tmp_path):
     run(tiny(*SHORT), tmp_path)
     (tmp_path / "notes.md").write_text("mine")
     (tmp_path / "crossbar_9.inc").write_text("of a deeper network before")
+    (tmp_path / "compare").mkdir()
+    for name in ("compare.json", "disagreements.h5", "disagreements.png", "notes.md"):
+        (tmp_path / "compare" / name).write_text("of the network before")
     run(tiny(*SHORT, "training.seed=1"), tmp_path, force=True)
+    assert [path.name for path in (tmp_path / "compare").iterdir()] == ["notes.md"]
     assert (tmp_path / "notes.md").read_text() == "mine"
     assert not (tmp_path / "crossbar_9.inc").exists()
 

@@ -68,6 +68,31 @@ def result_table(result: dict, folder: Path) -> str:
         rows["beware of"] = f"{result['skipped_updates']} updates skipped, whose gradient was not finite"
     for name, text in rows.items():
         table.add_row(name, text)
+    return _text(table)
+
+
+def comparison_table(found: dict, folder: Path) -> str:
+    """``compare.json`` for people."""
+    table = Table(title=f"{found['experiment']}: {folder}, {found['test_images']} test images")
+    for head in ("engine", "accuracy", "failed", "neurons"):
+        table.add_column(head)
+    for engine, said in found["engines"].items():
+        accuracy = f"{100 * said['test_accuracy']:.2f} %"
+        neurons = ", ".join(filter(None, (said["neurons"], said["scheme"])))
+        table.add_row(engine, accuracy, str(said["failed_samples"]), neurons)
+    if not found["differing"]:
+        return f"{_text(table)}\nboth decide alike on every image"
+    images = Table(title=f"decided differently: {found['differing']} (margins in mV)")
+    for head in ("index", "label", *(f"{engine} {what}" for what in ("says", "margin") for engine in found["engines"])):
+        images.add_column(head, justify="right")
+    for image in found["disagreements"]:
+        decisions = ["failed" if decision < 0 else str(decision) for decision in image["decisions"].values()]
+        margins = ["-" if margin is None else f"{margin:.3g}" for margin in image["margins_mV"].values()]
+        images.add_row(str(image["index"]), str(image["label"]), *decisions, *margins)
+    return f"{_text(table)}\n{_text(images)}"
+
+
+def _text(table: Table) -> str:
     stream = io.StringIO()
     Console(file=stream, width=90).print(table)
     return stream.getvalue().rstrip()

@@ -5,7 +5,7 @@ The file is written whole beside its place and renamed, at every checkpoint: a k
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import h5py
@@ -101,6 +101,10 @@ class RunRecord:
 
     def count(self, name: str, by: float) -> None:
         self.counters[name] = self.counters.get(name, 0) + by
+
+    def without_counts(self) -> "RunRecord":
+        """The same network with nothing simulated, for another evaluation of it."""
+        return replace(self, counters={}, statuses={}, fallbacks={}, samples=[])
 
 
 def save_run(record: RunRecord, path: Path) -> None:
