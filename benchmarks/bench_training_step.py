@@ -25,7 +25,7 @@ from spiceprop.data import DataSet
 from spiceprop.experiment import Experiment, load_experiment
 from spiceprop.learning import Trainer
 from spiceprop.network import Network, Readout
-from spiceprop.store.run_file import RunRecord
+from spiceprop.store.record import RunRecord
 
 BATCHES = (64, 128)
 ROUNDS = 5

@@ -25,7 +25,7 @@ from spiceprop.report.picture import picture
 from spiceprop.run import COMPARISON, COMPARISON_FILES, Setting, evaluate_test
 from spiceprop.store.atomic import write_text
 from spiceprop.store.hdf5 import whole_hdf5
-from spiceprop.store.run_file import RunRecord
+from spiceprop.store.record import RunRecord
 from spiceprop.trained import open_for_test
 
 if TYPE_CHECKING:

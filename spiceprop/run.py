@@ -40,7 +40,8 @@ from spiceprop.report import log_file
 from spiceprop.stopping import stoppable
 from spiceprop.store.atomic import is_leftover, write_text
 from spiceprop.store.lock import locked
-from spiceprop.store.run_file import EvaluationRecord, RunRecord, SampleRecord, load_run, save_run
+from spiceprop.store.record import EvaluationRecord, RunRecord, SampleRecord
+from spiceprop.store.run_file import load_run, save_run
 
 log = logging.getLogger("spiceprop")
 LOG = "log.txt"
@@ -339,6 +340,7 @@ def _record_samples(setting: Setting, record: RunRecord, pool: Pool, found: Eval
                 decision=int(found.decisions[image]),
                 times=run.times[:, 0],
                 theta=back.steps.theta[:, 0],
+                membrane=network.cell.system.names[network.cell.membrane],
                 state_names=network.cell.system.names,
                 states=[array.x[:, :, 0] for array in run.arrays],
                 adjoint=[layer.by_input[:, 0] for layer in back.layers],

@@ -14,20 +14,31 @@ from spiceprop.experiment import Experiment
 from spiceprop.learning.progress import Progress
 from spiceprop.run import Setting, evaluate_test, prepare, summarise
 from spiceprop.store.atomic import write_text
-from spiceprop.store.run_file import RunRecord, load_run
+from spiceprop.store.record import RunRecord
+from spiceprop.store.run_file import load_run
 
 
-def open_run(folder: Path, **data: int | None) -> tuple[Setting, RunRecord]:
-    """A finished or interrupted run, from its own copies of the designer's files; ``data`` replaces keys of [data]."""
-    record = load_run(folder / "run.h5")
+def experiment_of(record: RunRecord, folder: Path) -> Experiment:
+    """What a run was asked, its paths starting at the run folder.
+
+    Raises
+    ------
+    UserError: this version of spiceprop does not know such an experiment.
+    """
     try:
-        experiment = Experiment.model_validate({**json.loads(record.experiment), "folder": folder.resolve()})
+        return Experiment.model_validate({**json.loads(record.experiment), "folder": folder.resolve()})
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise UserError(
             f"its experiment is none of this version of spiceprop ({place}: {first['msg']})", str(folder / "run.h5")
         ) from error
+
+
+def open_run(folder: Path, **data: int | None) -> tuple[Setting, RunRecord]:
+    """A finished or interrupted run, from its own copies of the designer's files; ``data`` replaces keys of [data]."""
+    record = load_run(folder / "run.h5")
+    experiment = experiment_of(record, folder)
     setting = prepare(experiment.model_copy(update={"data": experiment.data.model_copy(update=data)}))
     return replace(setting, network=setting.network.with_conductances(record.checkpoints[-1].conductances)), record
 

@@ -24,7 +24,7 @@ from spiceprop.learning.bptt import ConductanceOptimiser, batch_gradient
 from spiceprop.learning.progress import Progress
 from spiceprop.learning.stages import Stage, stages
 from spiceprop.network import Network
-from spiceprop.store.run_file import Checkpoint, RunRecord
+from spiceprop.store.record import Checkpoint, RunRecord
 
 log = logging.getLogger("spiceprop")
 SKIPS_IN_A_ROW = 10

@@ -5,7 +5,8 @@ The file is written whole beside its place and renamed, at every checkpoint: a k
 """
 
 import json
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -14,97 +15,12 @@ import numpy as np
 import spiceprop
 from spiceprop.errors import UserError
 from spiceprop.store.hdf5 import whole_hdf5
+from spiceprop.store.record import Checkpoint, EvaluationRecord, RunRecord, SampleRecord
 
 SCHEMA = 4
 TEST_UNITS = {"index": "1", "label": "1", "decision": "1", "scores": "V"}
 # what h5py and numpy make of a file in which bytes are wrong, or other things stand under our names
 FOREIGN = (AttributeError, KeyError, MemoryError, OverflowError, RuntimeError, TypeError, ValueError)
-
-
-@dataclass
-class Checkpoint:
-    """Conductances, (2, rows, columns) each in siemens, after so many updates."""
-
-    updates: int
-    conductances: list[np.ndarray]
-
-
-@dataclass
-class EvaluationRecord:
-    """What the test images were decided to be; without images until they are evaluated.
-
-    Attributes
-    ----------
-    index: (images,), of each in its data set's test split.
-    label: (images,), classes.
-    decision: (images,), classes; -1 for an image that failed.
-    scores: (images, classes) in volt; NaN for an image that failed.
-    """
-
-    index: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
-    label: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
-    decision: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
-    scores: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
-
-
-@dataclass
-class SampleRecord:
-    """One image's waveforms, adjoint and gradients at the end of training.
-
-    Attributes
-    ----------
-    index: of the image in its data set's test split.
-    label, decision: classes.
-    times: (points,) s, with t = 0.
-    theta: (points,) integration rule of the step that ends at each point, 1/2 or 1.
-    state_names: of the unknowns of one neuron.
-    states: by layer, (unknowns, points, neurons).
-    adjoint: by layer, dloss/du along the input currents, (points, neurons) in 1/A.
-    gradients: by crossbar, dloss/dg, (2, rows, columns) in 1/S.
-    """
-
-    index: int
-    label: int
-    decision: int
-    times: np.ndarray
-    theta: np.ndarray
-    state_names: list[str]
-    states: list[np.ndarray]
-    adjoint: list[np.ndarray]
-    gradients: list[np.ndarray]
-
-
-@dataclass
-class RunRecord:
-    """Everything in ``run.h5``. ``result`` is the text of ``result.json``, empty until the run is done.
-
-    Training continues behind the last of ``losses``, one for each update, from the state ``optimiser``;
-    ``checkpoints`` are what is kept to look at, and may be older.
-    """
-
-    experiment: str
-    netlist: dict[str, str]
-    seed: int
-    ngspice: str
-    neurons: str
-    checkpoints: list[Checkpoint] = field(default_factory=list)
-    losses: list[float] = field(default_factory=list)
-    norms: list[float] = field(default_factory=list)
-    validation: list[tuple[int, float, float]] = field(default_factory=list)
-    statuses: dict[str, int] = field(default_factory=dict)
-    fallbacks: dict[str, int] = field(default_factory=dict)
-    counters: dict[str, float] = field(default_factory=dict)
-    optimiser: dict[str, np.ndarray] = field(default_factory=dict)
-    test: EvaluationRecord = field(default_factory=EvaluationRecord)
-    samples: list[SampleRecord] = field(default_factory=list)
-    result: str = ""
-
-    def count(self, name: str, by: float) -> None:
-        self.counters[name] = self.counters.get(name, 0) + by
-
-    def without_counts(self) -> "RunRecord":
-        """The same network with nothing simulated, for another evaluation of it."""
-        return replace(self, counters={}, statuses={}, fallbacks={}, samples=[])
 
 
 def save_run(record: RunRecord, path: Path) -> None:
@@ -150,7 +66,7 @@ def _put(group: h5py.Group, name: str, values: np.ndarray, unit: str) -> None:
 
 
 def _put_sample(group: h5py.Group, sample: SampleRecord) -> None:
-    group.attrs.update({"label": sample.label, "decision": sample.decision})
+    group.attrs.update({"label": sample.label, "decision": sample.decision, "membrane": sample.membrane})
     _put(group, "time", sample.times, "s")
     _put(group, "theta", sample.theta, "1")
     for layer, (states, adjoint) in enumerate(zip(sample.states, sample.adjoint, strict=True), start=1):
@@ -168,6 +84,39 @@ def load_run(path: Path) -> RunRecord:
     ------
     UserError: there is no such file, or it is not one of ours.
     """
+    with _opened(path) as file:
+        return _read(file)
+
+
+def saved_samples(path: Path) -> list[int]:
+    """Indices, in the test split, of the images whose waveforms a run has kept.
+
+    Raises
+    ------
+    UserError: as `load_run`.
+    """
+    with _opened(path) as file:
+        return sorted(map(int, file.get("samples", ())))
+
+
+def load_sample(path: Path, index: int) -> SampleRecord:
+    """One of the saved samples, by its index in the test split.
+
+    Raises
+    ------
+    UserError: as `load_run`, or the run has kept no such sample.
+    """
+    saved = saved_samples(path)
+    if index not in saved:
+        known = ", ".join(map(str, saved)) or "none: run.save_samples says how many are kept"
+        raise UserError(f"it holds no sample {index}; samples in it are {known}", file=str(path))
+    with _opened(path) as file:
+        return _read_sample(file[f"samples/{index}"], index)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    """A run file of this schema, to read; what is wrong with it is said as a `UserError`."""
     try:
         with h5py.File(path, "r") as file:
             if not np.array_equal(file.attrs.get("schema"), SCHEMA):
@@ -176,7 +125,7 @@ def load_run(path: Path) -> RunRecord:
                     "version is read by that version",
                     file=str(path),
                 )
-            return _read(file)
+            yield file
     except FOREIGN as error:
         raise UserError(f"not a whole run.h5 ({error}): it is damaged, or something else's", file=str(path)) from error
     except OSError as error:
@@ -222,4 +171,20 @@ def _read(file: h5py.File) -> RunRecord:
         optimiser=optimiser,
         test=EvaluationRecord(**{name: file[f"test/{name}"][()] for name in TEST_UNITS}),
         result=file["result"][()].decode() if "result" in file else "",
+    )
+
+
+def _read_sample(group: h5py.Group, index: int) -> SampleRecord:
+    layers = [group[f"layer_{layer}"] for layer in range(1, 1 + sum(name.startswith("layer_") for name in group))]
+    return SampleRecord(
+        index=index,
+        label=int(group.attrs["label"]),
+        decision=int(group.attrs["decision"]),
+        times=group["time"][()],
+        theta=group["theta"][()],
+        membrane=str(group.attrs["membrane"]),
+        state_names=list(map(str, layers[0]["states"].attrs["names"])),
+        states=[layer["states"][()] for layer in layers],
+        adjoint=[layer["adjoint"][()] for layer in layers],
+        gradients=[layer["gradient"][()] for layer in layers],
     )

@@ -8,7 +8,8 @@ from small_runs import Counted, tiny
 from spiceprop.errors import UserError
 from spiceprop.learning import Trainer
 from spiceprop.run import prepare, run_experiment
-from spiceprop.store.run_file import RunRecord, load_run
+from spiceprop.store.record import RunRecord
+from spiceprop.store.run_file import load_run
 
 SHORT = ["data.train=20", "data.validation=10", "data.test=4", "run.save_samples=1", "network.layers=[64,3,10]"]
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spiceprop.errors import UserError
-from spiceprop.store.run_file import Checkpoint, EvaluationRecord, RunRecord, load_run, save_run
+from spiceprop.store.record import Checkpoint, EvaluationRecord, RunRecord, SampleRecord
+from spiceprop.store.run_file import load_run, load_sample, save_run, saved_samples
 
 
 @pytest.fixture
@@ -64,6 +65,41 @@ def test_a_record_without_updates_is_read(record, tmp_path):
     found = load_run(tmp_path / "run.h5")
     assert (found.losses, found.validation, found.optimiser, found.statuses) == ([], [], {}, {})
     assert [len(values) for values in vars(found.test).values()] == [0, 0, 0, 0]
+
+
+def test_a_sample_is_read_bit_for_bit_by_its_index(record, tmp_path):
+    generator = np.random.default_rng(5)
+    sizes = (3, 2)  # neurons of each layer
+    record.samples = [
+        SampleRecord(
+            index=index,
+            label=1,
+            decision=0,
+            times=np.array([0, 1e-6, 1 / 3]),
+            theta=np.array([1, 1, 0.5]),
+            membrane="v(mem)",
+            state_names=["v(x)", "v(mem)"],
+            states=[generator.random((2, 3, size)) for size in sizes],
+            adjoint=[generator.random((3, size)) for size in sizes],
+            gradients=[generator.random((2, 4, 3)), generator.random((2, 3, 2))],
+        )
+        for index in (12, 7)
+    ]
+    save_run(record, tmp_path / "run.h5")
+    assert saved_samples(tmp_path / "run.h5") == [7, 12]
+    for sample in record.samples:
+        found = load_sample(tmp_path / "run.h5", sample.index)
+        for name, value in vars(sample).items():
+            np.testing.assert_equal(getattr(found, name), value, err_msg=name)
+
+
+def test_a_sample_that_was_not_kept_is_refused(record, tmp_path):
+    save_run(record, tmp_path / "run.h5")
+    assert saved_samples(tmp_path / "run.h5") == []
+    with pytest.raises(UserError, match=r"no sample 3; samples in it are none: run\.save_samples"):
+        load_sample(tmp_path / "run.h5", 3)
+    with pytest.raises(UserError, match="cannot read the run"):
+        load_sample(tmp_path / "none.h5", 3)
 
 
 def test_a_second_save_replaces_the_first_whole(record, tmp_path):
