@@ -2,7 +2,7 @@
 """One run of 10 ms in ngspice, neurons as compiled devices against the same neurons as B sources.
 
 ``neurons`` alone, each under its own current, at the time points of netlists/mif.cir; and the network of
-experiments/mnist.toml as it is trained. Both in one process, in turn, the fastest run of each.
+experiments/mnist_epoch.toml as it is trained. Both in one process, in turn, the fastest run of each.
 """
 
 import time
@@ -23,7 +23,7 @@ ROUNDS = {10: 20, 100: 8, 1000: 4}
 def neurons_alone(count: int) -> tuple[Network, np.ndarray]:
     """One layer of so many neurons with the steps of the netlist, and their input currents."""
     settings = {"network.layers": f"[4, {count}]", "network.i_scale": 1, "network.spread": 1e-6}
-    network, *_ = experiment_network("mnist", **settings, **{"simulation.t_max": 1e-4})
+    network, *_ = experiment_network("mnist_epoch", **settings, **{"simulation.t_max": 1e-4})
     return network, np.random.default_rng(0).uniform(2e-6, 8e-6, count)
 
 
@@ -62,7 +62,7 @@ def row(what: str, network: Network, values: np.ndarray, rounds: int) -> dict:
 
 def main() -> None:
     rows = [row(f"{count} neurons", *neurons_alone(count), rounds) for count, rounds in ROUNDS.items()]
-    network, images, _ = experiment_network("mnist")
+    network, images, _ = experiment_network("mnist_epoch")
     rows.append(row("784-100-10", network, network.inputs(images[:1])[0], 8))
     explicit = replace(network, crossbars=network.crossbars[1:], wiring=replace(network.wiring, layers=(100, 10)))
     explicit = replace(explicit, reduced=False)

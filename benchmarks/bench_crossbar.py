@@ -25,7 +25,7 @@ def run(network: Network, images: np.ndarray) -> tuple[list[Trajectory], float]:
 
 def main() -> None:
     rows = []
-    for name, count in (("digits", 10), ("mnist", 3)):
+    for name, count in (("digits", 10), ("mnist_epoch", 3)):
         reduced, images, _ = experiment_network(name)
         one, short = run(reduced, images[:count])
         other, long = run(replace(reduced, reduced=False), images[:count])

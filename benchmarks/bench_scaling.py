@@ -49,8 +49,8 @@ def fastest(work: Callable[[], object]) -> float:
 
 def prepared(inputs: int = 784, neurons: int = 100, steps: int = 20) -> tuple[Worker, list, object]:
     settings = {"network.layers": f"[{inputs}, {neurons}, 10]", "simulation.t_max": 10e-3 / steps}
-    experiment = load_experiment(ROOT / "experiments" / "mnist.toml", [f"{k}={v}" for k, v in settings.items()])
-    network, *_ = experiment_network("mnist", **settings)
+    experiment = load_experiment(ROOT / "experiments" / "mnist_epoch.toml", [f"{k}={v}" for k, v in settings.items()])
+    network, *_ = experiment_network("mnist_epoch", **settings)
     generator = np.random.default_rng(1)
     # as many inputs are on as make the currents of 784 of them
     images = generator.random((BATCH, inputs)) * (generator.random((BATCH, inputs)) < 0.2 * min(1, 784 / inputs))
@@ -81,7 +81,7 @@ def training_step(**size: int) -> Callable[[], object]:
 
 def native(batch: int = 128, neurons: int = 100, steps: int = 100) -> Callable[[], object]:
     settings = {"network.layers": f"[784, {neurons}, 10]", "simulation.t_max": 10e-3 / steps}
-    network, *_ = experiment_network("mnist", **settings)
+    network, *_ = experiment_network("mnist_epoch", **settings)
     generator = np.random.default_rng(2)
     images = generator.random((batch, 784)) * (generator.random((batch, 784)) < 0.2)
     labels, conductances = generator.integers(0, 10, batch), [bar.g for bar in network.crossbars]

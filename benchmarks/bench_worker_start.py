@@ -41,7 +41,7 @@ def worker(network, images, labels) -> tuple[float, float, int]:
 
 def main() -> None:
     rows = []
-    for name in ("digits", "mnist"):
+    for name in ("digits", "mnist_epoch"):
         arguments = experiment_network(name)
         for measure in (isolated, worker):
             found = [measure(*arguments) for _ in range(REPEATS)]

@@ -86,7 +86,7 @@ def test_comments_and_layout_of_the_designer_survive(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["digits", "mnist"])
+@pytest.mark.parametrize("name", ["digits", "mnist_epoch"])
 def test_full_size_networks_in_plain_ngspice_give_the_waveforms_of_simulate(name, tmp_path):
     """64-32-10 and 784-100-10, explicit, of the experiments' own settings; one sample."""
     network = build_network(load_experiment(NETLISTS.parent / "experiments" / f"{name}.toml"))
