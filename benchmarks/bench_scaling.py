@@ -8,11 +8,10 @@ gradient of a batch in the native engine (float32, linearly implicit steps), in 
 """
 
 import math
-import time
 from collections.abc import Callable
 
 import numpy as np
-from common import CORES, ROOT, experiment_network, leave_csv
+from common import CORES, ROOT, experiment_network, fastest, leave_csv
 
 from spiceprop.cluster.in_process import InProcess
 from spiceprop.cluster.pool import chunks
@@ -32,19 +31,7 @@ SIZES = {
     ("native", "neurons"): (10, 30, 100, 300, 1000),
     ("native", "steps"): (25, 50, 100, 200, 400),
 }
-BUDGET = 2.0  # seconds for each size
 BATCH = 16
-
-
-def fastest(work: Callable[[], object]) -> float:
-    """Milliseconds of the fastest call."""
-    work()
-    best, start = math.inf, time.perf_counter()
-    while time.perf_counter() - start < BUDGET or best == math.inf:
-        begun = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - begun)
-    return 1e3 * best
 
 
 def prepared(inputs: int = 784, neurons: int = 100, steps: int = 20) -> tuple[Worker, list, object]:

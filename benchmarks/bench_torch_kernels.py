@@ -5,13 +5,11 @@ A layer of neurons of netlists/mif.cir on steps of 0.1 ms: its transient and the
 kernels in C. ``deviation`` is the largest difference from those, of waveforms and of dL/du, over the largest value.
 """
 
-import math
-import time
 from collections.abc import Callable
 
 import numpy as np
 import torch
-from common import CORES, ROOT, leave_csv
+from common import CORES, ROOT, fastest, leave_csv
 
 from spiceprop.circuit import Cell
 from spiceprop.compile.kernels import Kernels
@@ -20,7 +18,6 @@ from spiceprop.netlist import read_netlist
 
 SIZES = ((128, 100), (256, 500))  # images, neurons
 STEPS, T_STOP = 100, 10e-3
-BUDGET = 2.0  # seconds for each
 
 
 def devices() -> dict[str, str]:
@@ -44,17 +41,6 @@ def gradient(kernels: Kernels | TorchKernels, currents: np.ndarray, scheme: str)
         return x, found.by_input
 
     return run
-
-
-def fastest(work: Callable[[], object]) -> float:
-    """Milliseconds of the fastest call."""
-    work()
-    best, start = math.inf, time.perf_counter()
-    while time.perf_counter() - start < BUDGET or best == math.inf:
-        begun = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - begun)
-    return 1e3 * best
 
 
 def rows(images: int, neurons: int, scheme: str, dtype: type) -> list[dict]:

@@ -6,6 +6,7 @@ Worker processes import this module too, so nothing heavy is imported before it 
 
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -49,6 +50,22 @@ class Counted:
 
     def __call__(self, images: int, what: str) -> None:
         self.done += images
+
+
+class StopsAfter:
+    """A progress that asks the process to stop after so many images."""
+
+    def __init__(self, images: int):
+        self.left = images
+
+    def expect(self, images: int, done: int = 0) -> None:
+        pass
+
+    def __call__(self, images: int, what: str) -> None:
+        self.left -= images
+        if self.left <= 0:
+            self.left = 10**9
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def without_times(values: dict) -> dict:

@@ -15,6 +15,7 @@ from small_runs import (
     DIGITS,
     ENVIRONMENT,
     SHORT,
+    StopsAfter,
     children_of,
     command,
     contents,
@@ -75,22 +76,6 @@ def test_stopped_run_saves_its_last_update_and_continues_bit_for_bit(calm, tmp_p
     run(tiny(*LONG), folder, resume=True)
     assert same(datasets(folder / "run.h5"), datasets(calm / "run.h5"))
     assert [path.name for path in folder.rglob(".*")] == []
-
-
-class StopsAfter:
-    """A progress that asks the process to stop after so many images."""
-
-    def __init__(self, images: int):
-        self.left = images
-
-    def expect(self, images: int, done: int = 0) -> None:
-        pass
-
-    def __call__(self, images: int, what: str) -> None:
-        self.left -= images
-        if self.left <= 0:
-            self.left = 10**9
-            os.kill(os.getpid(), signal.SIGTERM)
 
 
 # 48 training images in 12 updates, 16 for validation, twice; 32 for the test; 2 samples

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Training in stages: a warm start in the native engine, then ngspice; cut and continued anywhere."""
 
-import os
-import signal
-
 import numpy as np
 import pytest
-from small_runs import datasets, run, same, tiny
+from small_runs import StopsAfter, datasets, run, same, tiny
 
 from spiceprop.errors import UserError, WorkFailed
 from spiceprop.experiment import Experiment
@@ -59,22 +56,6 @@ def test_a_run_trains_in_both_engines_and_is_evaluated_in_the_last(calm):
     assert [updates for updates, _, _ in record.validation] == [2, 4, 7, 10]
     assert evaluate_run(folder, limit=8, progress=StopsAfter(10**9))["engine"] == "ngspice"
     assert evaluate_run(folder, limit=8, progress=StopsAfter(10**9), engine="native")["ngspice_runs"] == 0
-
-
-class StopsAfter:
-    """A progress that asks the process to stop after so many images."""
-
-    def __init__(self, images: int):
-        self.left = images
-
-    def expect(self, images: int, done: int = 0) -> None:
-        pass
-
-    def __call__(self, images: int, what: str) -> None:
-        self.left -= images
-        if self.left <= 0:
-            self.left = 10**9
-            os.kill(os.getpid(), signal.SIGTERM)
 
 
 # an epoch is 48 images and 16 for validation, and 20 and 16 in the last stage
