@@ -128,6 +128,7 @@ class Simulation(Section):
 
 
 Schedule = Literal["one-cycle", "linear", "constant"]
+OptimiserKind = Literal["adam", "sgd", "muon"]
 
 
 class Training(Section):
@@ -139,7 +140,7 @@ class Training(Section):
     rule: Literal["bptt"] = "bptt"
     epochs: PositiveInt
     batch: PositiveInt
-    optimiser: Literal["adam", "sgd"] = "adam"
+    optimiser: OptimiserKind = "adam"
     schedule: Schedule = "one-cycle"
     rate: PositiveFloat
     clip: PositiveFloat = 1.0

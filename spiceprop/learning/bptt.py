@@ -2,11 +2,19 @@
 """Backpropagation through time on bounded conductances.
 
 The gradient comes from the adjoint of ngspice's steps (`network.backward`); torch's optimisers turn it into an
-update. What is optimised are both conductances of every pair, as theta = (g - g_min) / (g_max - g_min); after
-each update theta is clipped to [0, 1], so a pair is physical at every step. Sums over images run in image order,
-with one torch thread, so a run repeats bit for bit.
+update. What is optimised are both conductances of every pair, as theta = (g - g_min) / (g_max - g_min). The loss
+depends on their difference, so both have the same slope with opposite signs, and one move, which the optimiser makes
+of that slope, is added to one and taken from the other; then theta is clipped to [0, 1], so a pair is physical at
+every step. Sums over images run in image order, with one torch thread, so a run repeats bit for bit.
+
+``adam`` and ``sgd`` scale each conductance's slope by itself. ``muon`` takes a crossbar's momentum as a whole and makes
+all its singular values nearly 1 (K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024), so
+that directions with small gradients are learned as fast as those with large ones; a rate of 1 moves its conductances by
+0.2 of their range, root mean square (J. Liu et al., "Muon is scalable for LLM training", arXiv 2502.16982). Its products
+of matrices are in bfloat16.
 """
 
+import math
 import warnings
 from dataclasses import dataclass
 
@@ -15,8 +23,10 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from spiceprop.cluster.worker import Result
-from spiceprop.experiment import Experiment, Schedule, Training, Tuning
+from spiceprop.experiment import Experiment, OptimiserKind, Schedule, Training, Tuning
 from spiceprop.network import Network
+
+PAIR = math.sqrt(2.0)  # the norm of a pair's slopes over that of one
 
 
 @dataclass(frozen=True)
@@ -63,24 +73,28 @@ class ConductanceOptimiser:
         self.bounds = Bounds(experiment.network.g_min, experiment.network.g_max)
         self.clip = training.clip
         self.theta = [torch.tensor((g - self.bounds.g_min) / self.bounds.span) for g in conductances]
-        for theta in self.theta:
-            theta.grad = torch.empty_like(theta)  # one for all updates
-        kinds = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
-        # fused: one pass over each array; every worker waits for this update
-        self.optimiser = kinds[training.optimiser](self.theta, lr=section.rate, fused=True)
+        self.moves = [torch.zeros_like(theta[0]) for theta in self.theta]
+        for move in self.moves:
+            move.grad = torch.empty_like(move)  # one for all updates
+        self.optimiser = _optimiser(training.optimiser, self.moves, section.rate)
         self.schedule = _schedule(self.optimiser, section.schedule, section.rate, steps)
 
     def step(self, gradients: list[np.ndarray]) -> float:
-        """One update; the norm of the gradient per unit of conductance range before clipping."""
-        for theta, gradient in zip(self.theta, gradients, strict=True):
-            torch.mul(torch.from_numpy(gradient), self.bounds.span, out=theta.grad)
-        norm = float(torch.nn.utils.clip_grad_norm_(self.theta, self.clip))
+        """One update; the norm of the gradient per unit of conductance range before clipping.
+
+        gradients: (2, rows, columns) each, in 1/S, opposite in the cells of a pair, as `batch_gradient` makes them.
+        """
+        for move, gradient in zip(self.moves, gradients, strict=True):
+            torch.mul(torch.from_numpy(gradient[0]), self.bounds.span, out=move.grad)
+        # over both cells of each pair
+        norm = PAIR * float(torch.nn.utils.clip_grad_norm_(self.moves, self.clip / PAIR))
         if np.isfinite(norm):
             self.optimiser.step()
+            for (plus, minus), move in zip(self.theta, self.moves, strict=True):
+                plus.add_(move).clamp_(0.0, 1.0)
+                minus.sub_(move).clamp_(0.0, 1.0)
+                move.zero_()
         self._advance_schedule(1)
-        with torch.no_grad():
-            for theta in self.theta:
-                theta.clamp_(0.0, 1.0)
         return norm
 
     def conductances(self) -> list[np.ndarray]:
@@ -122,6 +136,14 @@ class ConductanceOptimiser:
             warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
             for _ in range(steps):
                 self.schedule.step()
+
+
+def _optimiser(kind: OptimiserKind, moves: list[torch.Tensor], rate: float) -> torch.optim.Optimizer:
+    if kind == "muon":
+        return torch.optim.Muon(moves, lr=rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+    kinds = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+    # fused: one pass over each array; every worker waits for this update
+    return kinds[kind](moves, lr=rate, fused=True)
 
 
 def _schedule(

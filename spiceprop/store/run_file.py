@@ -17,7 +17,7 @@ from spiceprop.errors import UserError
 from spiceprop.store.hdf5 import whole_hdf5
 from spiceprop.store.record import Checkpoint, EvaluationRecord, RunRecord, SampleRecord
 
-SCHEMA = 4
+SCHEMA = 5
 TEST_UNITS = {"index": "1", "label": "1", "decision": "1", "scores": "V"}
 # what h5py and numpy make of a file in which bytes are wrong, or other things stand under our names
 FOREIGN = (AttributeError, KeyError, MemoryError, OverflowError, RuntimeError, TypeError, ValueError)

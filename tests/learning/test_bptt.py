@@ -25,9 +25,10 @@ def start() -> list[np.ndarray]:
 
 
 def draws(seed: int, steps: int, size: float) -> list[list[np.ndarray]]:
-    """Gradients in 1/S; a gradient of 1 per unit of conductance range has ``size`` 1."""
+    """Gradients of pairs in 1/S; a gradient of 1 per unit of conductance range has ``size`` 1."""
     generator = np.random.default_rng(seed)
-    return [[size / SPAN * generator.normal(size=shape) for shape in ((2, 4, 3), (2, 3, 2))] for _ in range(steps)]
+    slopes = [[size / SPAN * generator.normal(size=shape) for shape in ((4, 3), (3, 2))] for _ in range(steps)]
+    return [[np.stack([slope, -slope]) for slope in each] for each in slopes]
 
 
 def optimiser(start: list[np.ndarray], steps: int, *settings: str) -> ConductanceOptimiser:
@@ -38,7 +39,7 @@ def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
     return all(map(np.array_equal, one, other))
 
 
-@pytest.mark.parametrize("kind", ["adam", "sgd"])
+@pytest.mark.parametrize("kind", ["adam", "sgd", "muon"])
 def test_conductances_stay_in_their_bounds_at_every_step_of_huge_gradients(start, kind):
     tested = optimiser(start, 40, f"training.optimiser={kind}", "training.rate=3", "training.clip=1e12")
     reached = set()
@@ -79,8 +80,24 @@ def test_a_gradient_longer_than_the_clip_is_shortened_to_it_and_its_norm_returne
     assert np.linalg.norm(np.concatenate([step.ravel() for step in moved])) == pytest.approx(0.1 * 0.5, rel=1e-5)
 
 
+def test_muon_moves_each_crossbar_along_all_its_directions_alike():
+    """Momentum of singular values from 1 to 1e-3: after the step all lie near 1, in units of the rate that was asked."""
+    generator, rate = np.random.default_rng(10), 0.01
+    left, right = (np.linalg.qr(generator.normal(size=(size, 4)))[0] for size in (6, 5))
+    slope = left @ np.diag([1.0, 0.1, 0.01, 0.001]) @ right.T / SPAN
+    middle = np.full((2, 6, 5), (LOW + HIGH) / 2)
+    tested = optimiser([middle], 10, "training.optimiser=muon", "training.schedule=constant", f"training.rate={rate}")
+    tested.step([np.stack([slope, -slope])])
+    (found,) = tested.conductances()
+    plus, minus = (found - middle) / SPAN
+    np.testing.assert_allclose(plus, -minus, rtol=1e-9)
+    values = np.linalg.svd(-left.T @ plus @ right, compute_uv=False) / (0.2 * rate * np.sqrt(6))
+    assert values.min() > 0.5
+    assert values.max() < 1.3
+
+
 @pytest.mark.parametrize("schedule", ["one-cycle", "constant"])
-@pytest.mark.parametrize("kind", ["adam", "sgd"])
+@pytest.mark.parametrize("kind", ["adam", "sgd", "muon"])
 @pytest.mark.parametrize("cut", [0, 1, 7, 24, 25])
 def test_restored_state_continues_bit_for_bit(start, schedule, kind, cut):
     words = [f"training.schedule={schedule}", f"training.optimiser={kind}", "training.rate=0.1"]

@@ -118,5 +118,5 @@ def test_what_is_no_run_is_refused(tmp_path):
         load_run(tmp_path / "run.h5")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = 1
-    with pytest.raises(UserError, match=r"no run of spiceprop: its schema is None, not 4"):
+    with pytest.raises(UserError, match=r"no run of spiceprop: its schema is None, not 5"):
         load_run(tmp_path / "other.h5")
