@@ -62,6 +62,7 @@ class NetworkSection(Section):
     layers: Annotated[tuple[Layer, ...], Field(min_length=2)]
     neuron: str
     supplies: dict[str, float] = {}
+    output: str | None = None
     crossbar: Literal["reduced", "explicit"] = "reduced"
     g_min: PositiveFloat = 1e-6
     g_max: PositiveFloat = 1e-4
@@ -98,13 +99,17 @@ class NetworkSection(Section):
         return value if isinstance(value, tuple) else (value,) * (len(self.layers) - 1)
 
 
+# how the native engine steps; tabulated: see `engines.tabulated`
+NativeScheme = Literal["trapezoid", "euler", "linear", "tabulated"]
+
+
 class Simulation(Section):
     """The analysis of one image; times in seconds. Given options replace single ones of the defaults."""
 
     engine: Literal["ngspice", "native"] = "ngspice"
     t_stop: PositiveFloat
     t_max: PositiveFloat | None = None
-    scheme: Literal["trapezoid", "euler", "linear"] = "trapezoid"
+    scheme: NativeScheme = "trapezoid"
     compiled: bool = True
     options: dict[str, float] = {}
 
@@ -168,7 +173,7 @@ class Tuning(Section):
     """A further stage of training; what it does not say is as in [training]. ``images`` None is all of them."""
 
     engine: Literal["ngspice", "native"]
-    scheme: Literal["trapezoid", "euler", "linear"] = "trapezoid"
+    scheme: NativeScheme = "trapezoid"
     images: PositiveInt | None = None
     epochs: PositiveInt = 1
     batch: PositiveInt
@@ -214,6 +219,15 @@ class Experiment(Circuit):
     training: Training
     tuning: tuple[Tuning, ...] = ()
     run: Run = Run()
+
+    @model_validator(mode="after")
+    def _layers_behind_a_table(self) -> "Experiment":
+        if (
+            "tabulated" in {section.scheme for section in (self.simulation, *self.tuning)}
+            and len(self.network.layers) < 3
+        ):
+            raise ValueError("scheme = 'tabulated' takes the first layer from a table and needs another one behind it")
+        return self
 
 
 def circuit_of(network: dict, simulation: dict, folder: Path) -> Circuit:

@@ -27,8 +27,9 @@ from spiceprop.compile.choice import kernels_of
 from spiceprop.compile.neurons import CompiledNeuron, compiled_if_possible
 from spiceprop.data import DataSet, load_data
 from spiceprop.engines.native import NativeEngine
+from spiceprop.engines.tabulated import TabulatedEngine
 from spiceprop.errors import UserError, WorkFailed
-from spiceprop.experiment import Experiment
+from spiceprop.experiment import Experiment, NativeScheme
 from spiceprop.learning import Evaluation, Trainer, batch_gradient, evaluate, tally
 from spiceprop.learning.progress import Progress
 from spiceprop.learning.stages import Stage, stages
@@ -70,13 +71,18 @@ class Setting:
 
     @cached_property
     def stages(self) -> list[Stage]:
-        """Of training; the last one's engine is that of evaluation, too."""
+        """Of training."""
         return stages(self.experiment, len(self.data.train_labels))
 
     def stage_in(self, engine: Literal["ngspice", "native"]) -> Stage:
-        """The last stage in an engine, or what one would be like."""
-        found = [stage for stage in self.stages if stage.engine == engine]
+        """The last stage in an engine, or what one would be like: with the waveforms of all layers."""
+        found = [stage for stage in self.stages if stage.engine == engine and stage.scheme != "tabulated"]
         return found[-1] if found else replace(self.stages[-1], engine=engine, scheme="trapezoid")
+
+    @property
+    def evaluating(self) -> Stage:
+        """What evaluates: as the last stage."""
+        return self.stage_in(self.stages[-1].engine)
 
     def provenance(self, stages: list[Stage]) -> dict[str, str]:
         """The simulator's version, and what neurons are to each engine, in these stages."""
@@ -101,9 +107,15 @@ class Setting:
         section, smoothing = self.experiment.network, self.experiment.training.label_smoothing
         readout = Readout(section.readout, section.readout_scale, smoothing)
         if stage.engine == "native":
-            return InProcess(self.network, readout, NativeEngine(self.network, stage.scheme))
+            return InProcess(self.network, readout, self._native_engine(stage.scheme))
         job = Job(self.network, self.program, readout)
         return Pool(job, self.experiment.run.workers or os.cpu_count() or 1, self.experiment.run.time_limit)
+
+    def _native_engine(self, scheme: NativeScheme) -> NativeEngine:
+        if scheme != "tabulated":
+            return NativeEngine(self.network, scheme)
+        section = self.experiment.network
+        return TabulatedEngine(self.network, section.g_max - section.g_min)
 
 
 def prepare(experiment: Experiment) -> Setting:
@@ -198,7 +210,7 @@ def _train(setting: Setting, record: RunRecord, folder: Path, progress: Progress
         record.count("seconds", time.perf_counter() - started)
         started = time.perf_counter()
         if found:
-            record.result = json.dumps(summarise(setting, record, found, setting.stages[-1].engine), indent=2) + "\n"
+            record.result = json.dumps(summarise(setting, record, found, setting.evaluating.engine), indent=2) + "\n"
         save_run(record, folder / "run.h5")
         log.info("%d updates, loss %.4f, validation %s", trainer.done, trainer.recent_loss(), record.validation[-1:])
 
@@ -206,7 +218,7 @@ def _train(setting: Setting, record: RunRecord, folder: Path, progress: Progress
     try:
         with stoppable():
             trainer.train(setting.pool, progress, checkpoint)
-            with setting.pool(setting.stages[-1]) as pool:
+            with setting.pool(setting.evaluating) as pool:
                 found = evaluate_test(setting, record, pool, progress)
                 record.test = EvaluationRecord(setting.data.test_index, found.labels, found.decisions, found.scores)
                 record.samples = _record_samples(setting, record, pool, found)

@@ -38,6 +38,10 @@ class ArrayStates:
     x: np.ndarray
     u: np.ndarray
 
+    def chosen(self, images: np.ndarray) -> "ArrayStates":
+        """Of the images that a mask chooses."""
+        return ArrayStates(self.cell, self.x[:, :, images], self.u[:, images])
+
 
 @dataclass(frozen=True)
 class Steps:

@@ -25,6 +25,7 @@ class Cell:
     system: its symbolic equations.
     parameter_names: the subcircuit's parameters that the equations depend on.
     parameters: their values, shape (parameters,).
+    output: the node that is read out and drives rows, the membrane.
     """
 
     name: str
@@ -32,19 +33,24 @@ class Cell:
     system: System
     parameter_names: list[str]
     parameters: np.ndarray
+    output: str
 
     @classmethod
-    def from_netlist(cls, netlist: Netlist, name: str, supplies: dict[str, float] | None = None) -> "Cell":
-        """The cell of a ``.subckt``: its first port is input and membrane, its others are supplies.
+    def from_netlist(
+        cls, netlist: Netlist, name: str, supplies: dict[str, float] | None = None, output: str | None = None
+    ) -> "Cell":
+        """The cell of a ``.subckt``: its first port is the input, its others are supplies.
+
+        The membrane is the node ``output`` of the subcircuit, or the input itself.
 
         Raises
         ------
-        UserError: no such subcircuit, a port without a supply, or a membrane without a capacitor.
+        UserError: no such subcircuit or output, a port without a supply, or an input without a capacitor.
         """
         circuit = flatten_subcircuit(netlist, name)
         supplies = {port.lower(): volts for port, volts in (supplies or {}).items()}
         if not circuit.ports:
-            raise netlist.sources[0].whole_error(f".subckt {name} has no port: its first one is the membrane")
+            raise netlist.sources[0].whole_error(f".subckt {name} has no port: its first one is the input")
         first, *others = circuit.ports
         if set(others) != set(supplies):
             raise netlist.sources[0].whole_error(
@@ -62,9 +68,15 @@ class Cell:
             raise netlist.sources[0].whole_error(
                 f".subckt {name} has no capacitor at its first port '{first}': a membrane needs one"
             )
+        output = output.lower() if output else first
+        if f"v({output})" not in system.names:
+            nodes = " ".join(found[2:-1] for found in system.names if found.startswith("v("))
+            raise netlist.sources[0].whole_error(
+                f".subckt {name} has no node '{output}' that could be its membrane ([network] output): it has {nodes}"
+            )
         names = list(system.parameters)
         values = np.array([defaults[parameter] for parameter in names])
-        return cls(name.lower(), circuit, system, names, values)
+        return cls(name.lower(), circuit, system, names, values, output)
 
     @property
     def size(self) -> int:
@@ -73,7 +85,7 @@ class Cell:
     @cached_property
     def membrane(self) -> int:
         """Index in x of the membrane potential."""
-        return self.system.names.index(f"v({self.circuit.ports[0]})")
+        return self.system.names.index(f"v({self.output})")
 
     @cached_property
     def initial_unknowns(self) -> np.ndarray:

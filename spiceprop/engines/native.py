@@ -35,7 +35,7 @@ class Waveforms:
         """The states of the images that a mask chooses."""
         if images.all():
             return self.arrays
-        return [ArrayStates(array.cell, array.x[:, :, images], array.u[:, images]) for array in self.arrays]
+        return [array.chosen(images) for array in self.arrays]
 
 
 def grid(transient: Transient) -> np.ndarray:
@@ -62,12 +62,16 @@ class NativeEngine:
 
     def simulate(self, network: Network, currents: np.ndarray) -> Waveforms:
         """Images by the currents into the first layer's neurons, (images, neurons), in ampere."""
-        cell, arrays = network.cell, []
-        solved = np.ones(len(currents), dtype=bool)
-        u = self._rounded(currents)
-        for layer, crossbar in enumerate(network.crossbars):
-            if layer:
-                u = self._rounded(crossbar.currents(network.row_voltages(arrays[-1].x[cell.membrane])))
+        return self._simulate_from(network, 1, currents)
+
+    def _simulate_from(self, network: Network, lowest: int, currents: np.ndarray) -> Waveforms:
+        """The layers from ``lowest`` (1 is the first) up; ``currents`` are those into it, also (points, ...)."""
+        cell, arrays, u = network.cell, [], currents
+        solved = np.ones(currents.shape[-2], dtype=bool)
+        for layer in range(lowest, len(network.layers)):
+            if arrays:
+                u = network.crossbars[layer - 1].currents(network.row_voltages(arrays[-1].x[cell.membrane]))
+            u = self._rounded(u)
             x, ok = self.kernels.transient(u, self.h, self.scheme, self._rounded(cell.parameters))
             arrays.append(ArrayStates(cell, x, np.broadcast_to(u, x.shape[1:])))
             solved &= ok.all(axis=-1)
@@ -75,35 +79,43 @@ class NativeEngine:
 
     def forward(self, arrays: list[ArrayStates], labels: np.ndarray, readout: Readout) -> Forward:
         """States with their reading."""
-        images = arrays[0].x.shape[2]
-        times = np.repeat(self.times[:, None], images, axis=1)
         last = arrays[-1]
+        images = last.x.shape[2]
+        times = np.repeat(self.times[:, None], images, axis=1)
         reading = readout.read(times, last.x[last.cell.membrane], labels)
         return Forward(times, np.full(images, len(times)), arrays, reading)
 
     def backward(self, network: Network, run: Forward, *, with_parameters: bool = False) -> Backward:
         """One sweep from the last layer to the first; parameters' derivatives are summed over images and neurons."""
+        layers, by_weight = self._back_to(network, 1, run, with_parameters)
+        by_parameter = np.zeros(len(network.cell.parameters) if with_parameters else 0)
+        if with_parameters:
+            for adjoint in reversed(layers):
+                by_parameter += adjoint.by_parameter.sum(axis=(1, 2), dtype=float)
+        by_input = layers[0].by_input.sum(axis=0, dtype=float)
+        return Backward(by_input, by_weight, by_parameter, layers, self._steps(run))
+
+    def _back_to(
+        self, network: Network, lowest: int, run: Forward, with_parameters: bool = False
+    ) -> tuple[list[AdjointResult], list[np.ndarray]]:
+        """Adjoints of the layers from ``lowest`` up, and dL/dweights of the crossbars between them."""
         cell, membrane = network.cell, network.cell.membrane
         p, by_membrane = self._rounded(cell.parameters), self._rounded(run.reading.by_potential)
         layers: list[AdjointResult] = []
         by_weight: list[np.ndarray] = []
-        by_parameter = np.zeros(len(cell.parameters) if with_parameters else 0)
-        for layer in range(len(run.arrays) - 1, -1, -1):
-            array = run.arrays[layer]
+        for layer in range(len(network.layers) - 1, lowest - 1, -1):
+            array, crossbar = run.arrays[layer - 1], network.crossbars[layer - 1]
             adjoint = self.kernels.transient_adjoint(
                 self.scheme,
                 *(array.x, array.u, self.h, by_membrane[None], [membrane], p),
                 by_parameter=with_parameters,
             )
             layers.insert(0, adjoint)
-            if with_parameters:
-                by_parameter += adjoint.by_parameter.sum(axis=(1, 2), dtype=float)
-            if layer:
-                rows = network.row_voltages(run.arrays[layer - 1].x[membrane])
-                by_weight.insert(0, network.crossbars[layer].by_weight(rows, adjoint.by_input))
-                by_membrane = network.crossbars[layer].backwards(network.wiring.row_gain * adjoint.by_input)
-        by_input = layers[0].by_input.sum(axis=0, dtype=float)
-        return Backward(by_input, by_weight, by_parameter, layers, self._steps(run))
+            if layer > lowest:
+                rows = network.row_voltages(run.arrays[layer - 2].x[membrane])
+                by_weight.insert(0, crossbar.by_weight(rows, adjoint.by_input))
+                by_membrane = crossbar.backwards(network.wiring.row_gain * adjoint.by_input)
+        return layers, by_weight
 
     def _steps(self, run: Forward) -> Steps:
         """The grid's, all of them known."""

@@ -10,8 +10,8 @@ every step. Sums over images run in image order, with one torch thread, so a run
 ``adam`` and ``sgd`` scale each conductance's slope by itself. ``muon`` takes a crossbar's momentum as a whole and makes
 all its singular values nearly 1 (K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024), so
 that directions with small gradients are learned as fast as those with large ones; a rate of 1 moves its conductances by
-0.2 of their range, root mean square (J. Liu et al., "Muon is scalable for LLM training", arXiv 2502.16982). Its products
-of matrices are in bfloat16.
+0.2 of their range, root mean square (J. Liu et al., "Muon is scalable for LLM training", arXiv 2502.16982). Its
+products of matrices are in bfloat16.
 """
 
 import math

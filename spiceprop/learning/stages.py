@@ -9,7 +9,7 @@ one before.
 from dataclasses import dataclass
 from typing import Literal
 
-from spiceprop.experiment import Experiment, Training, Tuning
+from spiceprop.experiment import Experiment, NativeScheme, Training, Tuning
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Stage:
     """
 
     engine: Literal["ngspice", "native"]
-    scheme: Literal["trapezoid", "euler", "linear"]
+    scheme: NativeScheme
     section: Training | Tuning
     images: int
     distorted: bool

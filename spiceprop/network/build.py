@@ -21,11 +21,11 @@ def build_network(circuit: Circuit, seed: int = 0) -> Network:
     generator = np.random.default_rng(seed)
     found, bounds = section.connections(), (section.g_min, section.g_max)
     layers = (section.layers[0], *(part.neurons for part in found))
-    cell = Cell.from_netlist(source.netlist, circuit.neuron_subcircuit, section.supplies)
+    cell = Cell.from_netlist(source.netlist, circuit.neuron_subcircuit, section.supplies, section.output)
     volts = {port.lower(): value for port, value in section.supplies.items()}
     supplies = {port: volts[port] for port in cell.circuit.ports[1:]}
     return Network(
-        wiring=Wiring(layers, section.row_gain, section.row_reference, supplies),
+        wiring=Wiring(layers, section.row_gain, section.row_reference, supplies, _inside(cell)),
         source=source,
         cell=cell,
         crossbars=tuple(
@@ -46,6 +46,11 @@ def build_network(circuit: Circuit, seed: int = 0) -> Network:
         v_read=section.v_read,
         reduced=section.crossbar == "reduced",
     )
+
+
+def _inside(cell: Cell) -> str | None:
+    """The membrane's node, where it is not the port that the current enters."""
+    return None if cell.output == cell.circuit.ports[0] else cell.output
 
 
 def _with_bias(section: NetworkSection, pairs: np.ndarray) -> np.ndarray:

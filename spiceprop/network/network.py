@@ -210,10 +210,10 @@ class Program:
     synapses: tuple[str, ...]
 
 
-def instance_name(name: str, membrane: str, layer: int, neuron: int) -> str:
-    """The name in the network of an unknown of the cell: ``v(x1)`` is ``v(xn1_3.x1)``."""
+def instance_name(name: str, port: str, layer: int, neuron: int) -> str:
+    """The name in the network of an unknown of the cell: ``v(x1)`` is ``v(xn1_3.x1)``, but for its first ``port``."""
     instance, inside = f"xn{layer}_{neuron}", name[2:-1]
     if name.startswith("v("):
-        return f"v(n{layer}_{neuron})" if inside == membrane else f"v({instance}.{inside})"
+        return f"v(n{layer}_{neuron})" if inside == port else f"v({instance}.{inside})"
     path = inside.split(".", 1)[1] if "." in inside else inside
     return f"i({inside[0]}.{instance}.{path})"

@@ -115,12 +115,18 @@ class Wiring:
     layers: numbers of rows and neurons, (784, 100, 10).
     row_gain, row_reference: a hidden neuron drives its row with row_gain (v - row_reference).
     supplies: port name to volts, in the order of the subcircuit's ports behind the first.
+    output: the node inside a neuron that is its membrane; None where that is the port which its current enters.
     """
 
     layers: tuple[int, ...]
     row_gain: float
     row_reference: float
     supplies: dict[str, float]
+    output: str | None = None
+
+    def membrane(self, layer: int, neuron: int) -> str:
+        """The node that drives a row of the next layer."""
+        return f"xn{layer}_{neuron}.{self.output}" if self.output else f"n{layer}_{neuron}"
 
 
 def crossbar_text(layer: int, crossbar: Crossbar) -> str:
@@ -221,7 +227,10 @@ def _crossbar_lines(wiring: Wiring, k: int, crossbar: Crossbar) -> list[str]:
     lines, neurons = [], range(1, wiring.layers[k] + 1)
     if k > 1:
         gain = format_number(wiring.row_gain)
-        lines += [f"erow{k}_{i} row{k}_{i} 0 n{k - 1}_{i} ref{k} {gain}" for i in range(1, wiring.layers[k - 1] + 1)]
+        lines += [
+            f"erow{k}_{i} row{k}_{i} 0 {wiring.membrane(k - 1, i)} ref{k} {gain}"
+            for i in range(1, wiring.layers[k - 1] + 1)
+        ]
     if crossbar.bias:
         lines.append(f"vbias{k} row{k}_{crossbar.driven + 1} 0 dc {format_number(crossbar.bias)}")
     ratio = format_number(crossbar.i_scale)
@@ -236,7 +245,7 @@ def _reduced_lines(wiring: Wiring, k: int, crossbar: Crossbar) -> list[str]:
     siemens, last = crossbar.at_cells(crossbar.transconductances(wiring.row_gain)).tolist(), crossbar.driven
     bias = [f"vbias{k} bias{k} 0 dc {format_number(crossbar.bias)}"] if crossbar.bias else []
     return bias + [
-        f"gw{k}_{i}_{j} 0 n{k}_{j} {f'n{k - 1}_{i} ref{k}' if i <= last else f'bias{k} 0'} {value!r}"
+        f"gw{k}_{i}_{j} 0 n{k}_{j} {f'{wiring.membrane(k - 1, i)} ref{k}' if i <= last else f'bias{k} 0'} {value!r}"
         for (i, j), value in zip(_numbered(crossbar), siemens, strict=True)
     ]
 

@@ -81,7 +81,7 @@ def test_a_gradient_longer_than_the_clip_is_shortened_to_it_and_its_norm_returne
 
 
 def test_muon_moves_each_crossbar_along_all_its_directions_alike():
-    """Momentum of singular values from 1 to 1e-3: after the step all lie near 1, in units of the rate that was asked."""
+    """Momentum of singular values from 1 to 1e-3: after the step all lie near 1, in units of the rate."""
     generator, rate = np.random.default_rng(10), 0.01
     left, right = (np.linalg.qr(generator.normal(size=(size, 4)))[0] for size in (6, 5))
     slope = left @ np.diag([1.0, 0.1, 0.01, 0.001]) @ right.T / SPAN
