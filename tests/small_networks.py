@@ -18,6 +18,14 @@ TIGHT = {"reltol": 1e-9, "vntol": 1e-12, "abstol": 1e-18, "chgtol": 1e-16, "trto
 # The steps of training are those of experiments/*.toml: fast, sharp thresholds need shorter ones.
 SETTINGS = {
     "mif": {"i_scales": (0.3, 3.0), "row_reference": 0.02, "t_stop": 10e-3, "tight": 1e-5, "training": 5e-4},
+    "mif_alpha": {
+        "i_scales": (0.3, 3.0),
+        "row_reference": 0.02,
+        "t_stop": 10e-3,
+        "tight": 1e-5,
+        "training": 5e-4,
+        "output": "mem",
+    },
     "mif_firing": {
         "i_scales": (2.0, 20.0),
         "row_reference": 0.0,
@@ -46,10 +54,11 @@ def small_network(
         t_max=settings["tight" if tight else "training"],
         options=TIGHT if tight else options or dict(TRAINING_OPTIONS),
     )
+    output = settings.get("output")
     return Network(
-        wiring=Wiring(tuple(layers), 1.0, settings["row_reference"], {}),
+        wiring=Wiring(tuple(layers), 1.0, settings["row_reference"], {}, output),
         source=NeuronSource(netlist, neuron),
-        cell=Cell.from_netlist(netlist, neuron),
+        cell=Cell.from_netlist(netlist, neuron, output=output),
         crossbars=crossbars,
         transient=transient,
         v_read=0.2,

@@ -26,6 +26,7 @@ from spiceprop.network.readout import window_weights
 KNOTS = 4096
 SMALL = 1e-3  # i_0, of the largest current
 TOLERANCE = 2e-3  # of what affine combinations leave: root mean square over the window, of a waveform's range
+LEAST_RANGE = 0.01  # that counts, of the median
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def _chosen(waves: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarra
     last = len(waves) - 1
     change = waves - waves[last]
     ranges = np.abs(change).max(axis=0)
-    change /= ranges + np.median(ranges)
+    change /= ranges + LEAST_RANGE * np.median(ranges)
     weights = np.sqrt(window_weights(times[:, None]))
     order = qr((weights * change).T, mode="r", pivoting=True)[1]
     for count in range(1, len(waves)):

@@ -51,7 +51,7 @@ def test_starting_pairs_are_within_the_bounds_and_symmetric_about_the_middle():
 
 def test_reduced_and_explicit_crossbars_agree_within_a_microvolt(samples):
     """Different step sequences cost the most: both are compared on the reduced run's points."""
-    for neuron in ("mif", "mif_firing"):
+    for neuron in ("mif", "mif_alpha", "mif_firing"):
         reduced = small_network(neuron, reduced=True, tight=False)
         explicit = replace(reduced, reduced=False)
         for one, other in zip(run_samples(reduced, samples), run_samples(explicit, samples), strict=True):

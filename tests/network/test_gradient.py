@@ -17,8 +17,8 @@ from spiceprop.engines.ngspice import Simulator
 from spiceprop.network import Network, Readout, backward, forward
 
 LABELS = np.array([0, 1])
-SCALE = {"mif": 300.0, "mif_firing": 30.0}  # of the read-out, 1/V
-STEP = {"mif": 2e-3, "mif_firing": 2e-5}  # relative, of a conductance: spikes move with their input
+SCALE = {"mif": 300.0, "mif_alpha": 300.0, "mif_firing": 30.0}  # of the read-out, 1/V
+STEP = {"mif": 2e-3, "mif_alpha": 2e-3, "mif_firing": 2e-5}  # relative, of a conductance: spikes move with their input
 
 
 @dataclass
@@ -87,7 +87,9 @@ def reference_gradient(network: Network, samples: np.ndarray, readout: str, scal
 
         def by_parameter(value: float, parameter: str = parameter) -> float:
             network.source.netlist.edit(subcircuit.defaults[parameter], value)
-            edited = replace(network, cell=Cell.from_netlist(network.source.netlist, network.source.subcircuit))
+            source = network.source
+            cell = Cell.from_netlist(source.netlist, source.subcircuit, output=network.cell.output)
+            edited = replace(network, cell=cell)
             return losses(edited, run_samples(edited, samples), samples, readout, scale)
 
         found.append(central_difference(by_parameter, at, 1e-4 if at else 1e-6))
@@ -95,7 +97,7 @@ def reference_gradient(network: Network, samples: np.ndarray, readout: str, scal
     return found
 
 
-@pytest.mark.parametrize("neuron", ["mif", "mif_firing"])
+@pytest.mark.parametrize("neuron", ["mif", "mif_alpha", "mif_firing"])
 def test_gradient_agrees_with_finite_differences_of_ngspice(neuron, samples):
     tight = small_network(neuron, reduced=False, tight=True)
     adjoint = adjoint_gradient(tight, samples, "mean", SCALE[neuron])
