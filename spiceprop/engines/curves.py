@@ -25,7 +25,7 @@ from spiceprop.network.readout import window_weights
 
 KNOTS = 4096
 SMALL = 1e-3  # i_0, of the largest current
-TOLERANCE = 2e-3  # of what affine combinations leave: root mean square over the window, of a waveform's range
+TOLERANCE = 1e-2  # of what affine combinations leave: root mean square over the window, of a waveform's range
 LEAST_RANGE = 0.01  # that counts, of the median
 
 

@@ -19,19 +19,19 @@ from spiceprop.network import Backward, Forward, Network
 
 @dataclass(frozen=True)
 class FirstLayer:
-    """Voltages of its membranes at the points that determine them.
+    """What its neurons drive, at the points that determine it.
 
     Attributes
     ----------
     places: in the table, (images, neurons).
-    voltages: (chosen, images, neurons).
+    rows: (chosen, images, neurons) in volt.
     """
 
     places: np.ndarray
-    voltages: np.ndarray
+    rows: np.ndarray
 
     def chosen(self, images: np.ndarray) -> "FirstLayer":
-        return FirstLayer(self.places[images], self.voltages[:, images])
+        return FirstLayer(self.places[images], self.rows[:, images])
 
 
 class TabulatedEngine(NativeEngine):
@@ -52,8 +52,8 @@ class TabulatedEngine(NativeEngine):
     def simulate(self, network: Network, currents: np.ndarray) -> Waveforms:
         currents = self._rounded(currents)
         places = self.curves.places(currents)
-        first = FirstLayer(places, self.curves.voltages(currents, places))
-        at_points = network.crossbars[1].currents(network.row_voltages(first.voltages))
+        first = FirstLayer(places, network.row_voltages(self.curves.voltages(currents, places)))
+        at_points = network.crossbars[1].currents(first.rows)
         found = self._simulate_from(network, 2, self._mixed(self.curves.mix, at_points))
         within = (np.abs(currents) <= self.curves.largest).all(axis=-1)
         return Waveforms([first, *found.arrays], found.solved & within)
@@ -62,8 +62,8 @@ class TabulatedEngine(NativeEngine):
         first = run.arrays[0]
         layers, by_weight = self._back_to(network, 2, run)
         by_points = self._mixed(self.curves.mix.T, layers[0].by_input)
-        crossbar, rows = network.crossbars[1], network.row_voltages(first.voltages)
-        by_weight.insert(0, crossbar.by_weight(rows, by_points))
+        crossbar = network.crossbars[1]
+        by_weight.insert(0, crossbar.by_weight(first.rows, by_points))
         by_membrane = crossbar.backwards(network.wiring.row_gain * by_points)
         by_input = self.curves.backwards(by_membrane, first.places)
         layers.insert(0, AdjointResult(by_input, None))

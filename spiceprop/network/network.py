@@ -188,7 +188,9 @@ class Network:
 
     def row_voltages(self, membranes: np.ndarray) -> np.ndarray:
         """Row voltages that hidden neurons drive, from their membrane potentials (same shape)."""
-        return self.wiring.row_gain * (membranes - self.wiring.row_reference)
+        rows = membranes - self.wiring.row_reference
+        rows *= self.wiring.row_gain
+        return rows
 
 
 @dataclass(frozen=True)
