@@ -22,7 +22,8 @@ from spiceprop.errors import UserError
 from spiceprop.learning import Evaluation
 from spiceprop.learning.progress import Progress
 from spiceprop.report.picture import picture
-from spiceprop.run import COMPARISON, COMPARISON_FILES, Setting, evaluate_test
+from spiceprop.run import COMPARISON, COMPARISON_FILES, evaluate_test
+from spiceprop.setting import Setting
 from spiceprop.store.atomic import write_text
 from spiceprop.store.hdf5 import whole_hdf5
 from spiceprop.store.record import RunRecord

@@ -12,10 +12,12 @@ from pydantic import ValidationError
 from spiceprop.errors import UserError
 from spiceprop.experiment import Experiment
 from spiceprop.learning.progress import Progress
-from spiceprop.run import Setting, evaluate_test, prepare, summarise
+from spiceprop.run import evaluate_test
+from spiceprop.setting import Setting, prepare
 from spiceprop.store.atomic import write_text
 from spiceprop.store.record import RunRecord
 from spiceprop.store.run_file import load_run
+from spiceprop.summary import summarise
 
 
 def experiment_of(record: RunRecord, folder: Path) -> Experiment:

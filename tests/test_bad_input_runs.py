@@ -38,7 +38,7 @@ from spiceprop.data.official import OFFICIAL_SETS
 from spiceprop.errors import UserError
 from spiceprop.experiment import load_experiment
 from spiceprop.learning import ConductanceOptimiser
-from spiceprop.run import prepare
+from spiceprop.setting import prepare
 from spiceprop.store.run_file import load_run
 
 QUICK = [*SHORT, "training.batch=2", "run.checkpoints=4"]
@@ -218,7 +218,7 @@ def test_image_that_always_kills_its_worker_is_lost_alone_and_told(tmp_path, mon
     currents = setting.network.with_conductances(start).inputs(setting.data.train_images[order])
     among = 1_000_003
     faults = {number_of(currents[2]) % among: crash}
-    monkeypatch.setattr("spiceprop.run.Job", partial(FaultyJob, faults=faults, among=among))
+    monkeypatch.setattr("spiceprop.setting.Job", partial(FaultyJob, faults=faults, among=among))
     result = run(experiment, tmp_path / "r")
     assert result["statuses"] == {"ok": 4 + 10 + 12 - 1, "crashed": 1}
     assert (result["failed_samples"], result["retried"], result["reproducible"]) == (1, 1, False)

@@ -151,7 +151,7 @@ def test_command_line_prints_a_table_or_the_written_object(coarse, finished, tmp
 
 
 def test_what_cannot_be_compared_is_refused_before_anything_runs(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr("spiceprop.run.Setting.pool", None)
+    monkeypatch.setattr("spiceprop.setting.Setting.pool", None)
     (tmp_path / "file").write_text("mine")
     for folder, limit, out, said in (
         (tmp_path / "none", None, None, "cannot read the run: .* A run folder holds run.h5"),

@@ -14,7 +14,7 @@ from spiceprop.errors import UserError
 from spiceprop.experiment import load_experiment
 from spiceprop.netlist import read_netlist
 from spiceprop.network import NeuronSource
-from spiceprop.run import prepare
+from spiceprop.setting import prepare
 from spiceprop.simulation import simulate
 from spiceprop.store.run_file import load_run
 

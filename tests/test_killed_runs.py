@@ -94,7 +94,7 @@ def test_a_training_of_which_one_percent_hangs_and_one_percent_crashes_ends_with
     """Faults depend on a sample's input currents, which change with each update: so on an image and its update."""
     experiment = load_experiment(DIGITS, [EPOCH, "data.train=500", "run.time_limit=2", "run.save_samples=0"])
     faulty = partial(FaultyJob, faults={0: stop, 1: crash}, among=100)
-    monkeypatch.setattr("spiceprop.run.Job", faulty)
+    monkeypatch.setattr("spiceprop.setting.Job", faulty)
     result = run(experiment, tmp_path / "always")
     assert children_of(os.getpid()) == []
     runs = 500 + 200 + 360
@@ -111,7 +111,7 @@ def test_a_training_of_which_one_percent_hangs_and_one_percent_crashes_ends_with
 
     marks = tmp_path / "marks"
     marks.mkdir()
-    monkeypatch.setattr("spiceprop.run.Job", partial(faulty, once=marks))
+    monkeypatch.setattr("spiceprop.setting.Job", partial(faulty, once=marks))
     once = run(experiment, tmp_path / "once")
     monkeypatch.undo()
     calm = run(experiment, tmp_path / "calm")

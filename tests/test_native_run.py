@@ -13,8 +13,9 @@ from spiceprop.cluster.in_process import InProcess
 from spiceprop.cluster.pool import chunks
 from spiceprop.errors import UserError, WorkFailed
 from spiceprop.learning import batch_gradient
-from spiceprop.run import planned_runs, prepare
+from spiceprop.setting import prepare
 from spiceprop.store.run_file import load_run
+from spiceprop.summary import planned_runs
 from spiceprop.trained import evaluate_run
 
 NATIVE = "simulation.engine=native"

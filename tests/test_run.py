@@ -37,8 +37,9 @@ from spiceprop.engines import Status
 from spiceprop.errors import UserError
 from spiceprop.learning import Evaluation, tally
 from spiceprop.network import Readout
-from spiceprop.run import planned_runs, prepare, summarise
+from spiceprop.setting import prepare
 from spiceprop.store.run_file import load_run
+from spiceprop.summary import planned_runs, summarise
 
 # 24 updates in two epochs, 8 checkpoints
 LONGER = ["training.batch=4", "training.epochs=2", "run.checkpoints=8", "run.save_samples=2"]

@@ -7,7 +7,8 @@ from small_runs import Counted, tiny
 
 from spiceprop.errors import UserError
 from spiceprop.learning import Trainer
-from spiceprop.run import prepare, run_experiment
+from spiceprop.run import run_experiment
+from spiceprop.setting import prepare
 from spiceprop.store.record import RunRecord
 from spiceprop.store.run_file import load_run
 

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run works with: an experiment, its network and its data, and what simulates them."""
+
+import os
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from spiceprop.cluster.in_process import InProcess
+from spiceprop.cluster.isolated import IsolatedSimulator
+from spiceprop.cluster.pool import Pool
+from spiceprop.cluster.worker import Job
+from spiceprop.compile.choice import kernels_of
+from spiceprop.compile.neurons import CompiledNeuron, compiled_if_possible
+from spiceprop.data import DataSet, load_data
+from spiceprop.engines.native import NativeEngine
+from spiceprop.engines.tabulated import TabulatedEngine
+from spiceprop.errors import UserError
+from spiceprop.experiment import Experiment, NativeScheme
+from spiceprop.learning.stages import Stage, stages
+from spiceprop.network import Network, Program, Readout
+from spiceprop.network.build import build_network
+from spiceprop.network.text import Sample
+from spiceprop.store.run_file import load_run
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a run works with."""
+
+    experiment: Experiment
+    network: Network
+    data: DataSet
+
+    @cached_property
+    def ngspice(self) -> int:
+        """Version of the ngspice of this machine."""
+        with IsolatedSimulator() as simulator:
+            return simulator.version
+
+    @cached_property
+    def compiled(self) -> CompiledNeuron | None:
+        """The neuron as a device, where the experiment does not say otherwise and this machine can have it."""
+        return compiled_if_possible(self.network.cell, self.ngspice) if self.experiment.simulation.compiled else None
+
+    @cached_property
+    def stages(self) -> list[Stage]:
+        """Of training."""
+        return stages(self.experiment, len(self.data.train_labels))
+
+    def stage_in(self, engine: Literal["ngspice", "native"]) -> Stage:
+        """The last stage in an engine, or what one would be like: with the waveforms of all layers."""
+        found = [stage for stage in self.stages if stage.engine == engine and stage.scheme != "tabulated"]
+        return found[-1] if found else replace(self.stages[-1], engine=engine, scheme="trapezoid")
+
+    @property
+    def evaluating(self) -> Stage:
+        """What evaluates: as the last stage."""
+        return self.stage_in(self.stages[-1].engine)
+
+    def provenance(self, stages: list[Stage]) -> dict[str, str]:
+        """The simulator's version, and what neurons are to each engine, in these stages."""
+        engines = {stage.engine for stage in stages}
+        kinds = [f"native, {kernels_of(self.network.cell, np.float32).language}"] if "native" in engines else []
+        if "ngspice" in engines:
+            kinds.append("compiled" if self.compiled else "B sources")
+        return {"ngspice": str(self.ngspice) if "ngspice" in engines else "none", "neurons": "; ".join(kinds)}
+
+    @property
+    def sample(self) -> Sample:
+        """The named sample of ``netlist.cir``: the first image of the drawn test set."""
+        return Sample(self.data.test_images[0], f"{self.data.name} test image {self.data.test_index[0]}")
+
+    @cached_property
+    def program(self) -> Program:
+        """What simulators in ngspice run."""
+        return self.network.program(self.compiled)
+
+    def pool(self, stage: Stage) -> Pool | InProcess:
+        """What simulates batches of images in a stage of training, or in an evaluation like it."""
+        section, smoothing = self.experiment.network, self.experiment.training.label_smoothing
+        readout = Readout(section.readout, section.readout_scale, smoothing)
+        if stage.engine == "native":
+            return InProcess(self.network, readout, self._native_engine(stage.scheme))
+        job = Job(self.network, self.program, readout)
+        return Pool(job, self.experiment.run.workers or os.cpu_count() or 1, self.experiment.run.time_limit)
+
+    def _native_engine(self, scheme: NativeScheme) -> NativeEngine:
+        if scheme != "tabulated":
+            return NativeEngine(self.network, scheme)
+        section = self.experiment.network
+        return TabulatedEngine(self.network, section.g_max - section.g_min)
+
+
+def prepare(experiment: Experiment) -> Setting:
+    """Read the neuron and the data, and check that they fit each other."""
+    data = experiment.data
+    network = build_network(experiment, experiment.training.seed)
+    found = load_data(data.set, data.train, data.validation, data.test, data.seed)
+    pixels, classes = found.test_images.shape[1], found.classes
+    layers = network.layers
+    if (layers[0], layers[-1]) != (pixels, classes):
+        raise UserError(
+            f"network.layers makes {list(layers)}, which does not fit {data.set}: it needs {pixels} rows and {classes} "
+            f"neurons in the last layer, like [{pixels}, 100, {classes}]"
+        )
+    return Setting(experiment, network, found)
+
+
+def warm_start(setting: Setting) -> Setting:
+    """The setting with the last conductances of another run, where the experiment names one.
+
+    Raises
+    ------
+    UserError: that is no run, or its conductances do not fit the network or its bounds.
+    """
+    experiment, network = setting.experiment, setting.network
+    if experiment.training.start is None:
+        return setting
+    file = experiment.folder / experiment.training.start / "run.h5"
+    found, section = load_run(file).checkpoints[-1].conductances, experiment.network
+    shapes, wanted = ([g.shape for g in planes] for planes in (found, [bar.g for bar in network.crossbars]))
+    if shapes != wanted:
+        sizes = [" ".join(f"{rows}x{columns}" for _, rows, columns in each) for each in (shapes, wanted)]
+        raise UserError(
+            f"training.start: the pairs of that run's crossbars are {sizes[0]}, of this one's {sizes[1]}; "
+            "network.layers must be the same",
+            str(file),
+        )
+    low, high = min(g.min() for g in found), max(g.max() for g in found)
+    if low < section.g_min or high > section.g_max:
+        raise UserError(
+            f"training.start: that run's conductances lie between {low:g} and {high:g} S, which is not within "
+            f"network.g_min = {section.g_min:g} and g_max = {section.g_max:g}",
+            str(file),
+        )
+    return replace(setting, network=network.with_conductances(found))
+
+
+def stored_experiment(setting: Setting) -> str:
+    """The experiment as JSON, its neuron named by the copy in the run folder, without the workers of this machine."""
+    source = setting.network.source
+    main = next(iter(source.copies()))
+    network = setting.experiment.network.model_copy(update={"neuron": f"{main}:{source.subcircuit}"})
+    return setting.experiment.model_copy(update={"network": network}).model_dump_json(
+        exclude={"folder": True, "run": {"workers"}}, indent=2
+    )
