@@ -226,7 +226,7 @@ class Experiment(Circuit):
             "tabulated" in {section.scheme for section in (self.simulation, *self.tuning)}
             and len(self.network.layers) < 3
         ):
-            raise ValueError("scheme = 'tabulated' takes the first layer from a table and needs another one behind it")
+            raise ValueError("scheme: 'tabulated' has the first layer in a table, and needs another one behind it")
         return self
 
 
@@ -316,12 +316,15 @@ def _explain(first: ErrorDetails) -> str:
         return f"unknown key '{'.'.join(place)}': {hint}"
     found = "" if first["type"] in ("missing", "value_error") else f", found {first['input']!r}"
     key = ".".join(place[:2])  # what follows are places in a list, or pydantic's names of alternatives
-    return f"{key}: {first['msg'].removeprefix('Value error, ')}{found if len(found) < 80 else ''}"
+    said = f"{first['msg'].removeprefix('Value error, ')}{found if len(found) < 80 else ''}"
+    return f"{key}: {said}" if key else said
 
 
 def _line_of(text: str, place: list[str]) -> int | None:
     """The line of the key at fault: its first mention inside its section, else the section's own."""
     section, head = None, None
+    if not place:  # what several sections say together
+        return None
     for number, line in enumerate(text.splitlines(), start=1):
         words = line.partition("#")[0].strip()
         if words.startswith("["):

@@ -189,3 +189,10 @@ def test_wrong_setting_is_named_itself(written, setting, said):
 def test_setting_that_is_at_fault_blames_no_line_of_the_file(written):
     assert refused(written(), "training.epochs=0").line is None
     assert refused(written("rate = 0.01", "rate = 0"), "training.epochs=3").line == 18
+
+
+def test_a_table_needs_a_layer_behind_the_first(written):
+    settings = ["simulation.engine=native", "simulation.scheme=tabulated"]
+    assert load_experiment(written(), settings).simulation.scheme == "tabulated"
+    with pytest.raises(UserError, match="needs another one behind"):
+        load_experiment(written(), [*settings, "network.layers=[64, 10]"])

@@ -49,12 +49,16 @@ def result_table(result: dict, folder: Path) -> str:
     table = Table(title=f"{result['experiment']}: {folder}", show_header=False)
     percent = f"{100 * result['test_accuracy']:.2f} % of {result['test_images']} test images"
     gradient, simulation = result["gradient_seconds"], result["simulation_seconds"]
-    runs = result["training_runs"] + result["evaluation_runs"]
+    in_ngspice = result["ngspice_runs"]
+    native = result["training_runs"] + result["evaluation_runs"] - in_ngspice
+    simulated = " and ".join(
+        f"{count} {where}" for count, where in ((in_ngspice, "in ngspice"), (native, "native")) if count
+    )
     rows = {
         "network": f"{'-'.join(map(str, result['layers']))} of {result['neuron']}, {result['dataset']}",
         "accuracy": percent,
         "trained on": f"{result['train_images']} images, {result['epochs']} epochs, {result['updates']} updates",
-        "simulations": f"{runs} in {result['engine']}, {result['failed_samples']} failed",
+        "simulations": f"{simulated}, {result['failed_samples']} failed",
         "time": f"{result['seconds']:.0f} s, {result['images_per_second']} images/s",
         "gradient / simulation": f"{100 * gradient / simulation:.1f} % of its time" if simulation and gradient else "-",
         "ngspice": result["ngspice"],

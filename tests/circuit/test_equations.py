@@ -6,6 +6,7 @@ import pytest
 from cells import CELLS, MORE_CELLS, cell_of
 from numpy_cell import NumpyCell
 
+from spiceprop.circuit import Cell
 from spiceprop.engines import Transient, deck
 from spiceprop.engines.ngspice import Simulator
 from spiceprop.errors import UserError
@@ -70,6 +71,16 @@ def test_supplies_hold_their_ports():
     assert cell.system.names == ["v(mem)"]
     np.testing.assert_allclose(NumpyCell(cell).residual(np.array([[0.25]]), np.array([1e-3])), [[-0.75e-3 - 1e-3]])
     np.testing.assert_allclose(NumpyCell(cell).charges(np.array([[0.25]])), [[0.75e-6]])
+
+
+def test_the_membrane_may_be_a_node_behind_the_input():
+    text = ".subckt cell in\nC1 in 0 1u\nR1 in Mem 1k\nC2 mem 0 1u\n.ends"
+    netlist = read_text(f"* t\n{text}\n", "neuron.cir")
+    assert Cell.from_netlist(netlist, "cell").output == "in"
+    found = Cell.from_netlist(netlist, "cell", output="MEM")
+    assert found.system.names[found.membrane] == "v(mem)"
+    with pytest.raises(UserError, match=r"no node 'out' that could be its membrane .* it has in mem"):
+        Cell.from_netlist(netlist, "cell", output="out")
 
 
 def test_parallel_capacitors_are_joined():
