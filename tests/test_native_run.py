@@ -164,7 +164,10 @@ def test_a_start_that_does_not_fit_is_refused_before_anything_is_removed(native,
     [
         ([NATIVE, "simulation.options={reltol=1e-4}"], "options are ngspice's: the native engine has scheme and t_max"),
         (["simulation.scheme=euler"], "scheme is the native engine's"),
-        ([NATIVE, "simulation.scheme=gear"], "simulation.scheme: Input should be 'trapezoid', 'euler', 'linear' or"),
+        (
+            [NATIVE, "simulation.scheme=gear"],
+            "simulation.scheme: Input should be 'trapezoid', 'euler', 'linear' or 'tabulated'",
+        ),
         (["simulation.engine=spectre"], "simulation.engine: Input should be 'ngspice' or 'native'"),
     ],
 )

@@ -57,7 +57,9 @@ def test_reduced_and_explicit_crossbars_agree_within_a_microvolt(samples):
         for one, other in zip(run_samples(reduced, samples), run_samples(explicit, samples), strict=True):
             assert one.ok
             assert other.ok
-            np.testing.assert_allclose(one.times, other.times, rtol=1e-6)
+            # the kernel's large capacitors let the step control see rounding
+            rtol = 1e-6 if neuron == "mif_alpha" else 1e-9
+            np.testing.assert_allclose(one.times, other.times, rtol=rtol)
             assert np.abs(one.values - other.values).max() < 1e-6
 
 
