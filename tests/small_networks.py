@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Small networks of the project's own neurons, explicit in ngspice."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from spiceprop.engines import TRAINING_OPTIONS, Transient
 from spiceprop.engines.ngspice import Simulator
 from spiceprop.netlist import read_netlist
 from spiceprop.network import Crossbar, Network, NeuronSource, Wiring, random_pairs
+from spiceprop.network.windows import connections
 
 NETLISTS = Path(__file__).parents[1] / "netlists"
 TIGHT = {"reltol": 1e-9, "vntol": 1e-12, "abstol": 1e-18, "chgtol": 1e-16, "trtol": 1e12}
@@ -34,6 +36,9 @@ SETTINGS = {
         "training": 2e-5,
     },
 }
+
+
+WINDOWS = (36, 8, 3, 2)  # 6 x 6 pixels; 2 channels at 2 x 2 places; 3 channels at one place; all of them
 
 
 def small_network(
@@ -75,3 +80,26 @@ def run_samples(network: Network, samples: np.ndarray):
         simulator.alter(program.inputs, values)
         trajectories.append(simulator.run())
     return trajectories
+
+
+class Layer:
+    """What a TOML says of a layer of windows."""
+
+    def __init__(self, channels: int, window: int, stride: int = 1):
+        self.channels, self.window, self.stride = channels, window, stride
+
+
+def network_of_windows(*, reduced: bool, tight: bool = False, bias: float = 0.05) -> Network:
+    generator = np.random.default_rng(5)
+    found = connections(WINDOWS[0], [Layer(2, 3, 2), Layer(3, 2), 2])
+    plain = small_network("mif", reduced=reduced, tight=tight, layers=WINDOWS)
+    bars = tuple(
+        Crossbar(
+            random_pairs(part.rows + bool(bias), part.columns, 1e-6, 1e-4, 2e-5, generator),
+            bar.i_scale,
+            part.windows,
+            bias,
+        )
+        for part, bar in zip(found, plain.crossbars, strict=True)
+    )
+    return replace(plain, crossbars=bars)

@@ -99,7 +99,7 @@ class Worker:
         from spiceprop.engines.ngspice import Simulator
 
         self.job, self.version = job, -1
-        self.synaptic_values: np.ndarray | None = None  # those in the simulator
+        self.network: Network | None = None  # whose synapses are in the simulator
         self.simulator = Simulator.shared()
         self._load(job.program.deck)
 
@@ -107,8 +107,8 @@ class Worker:
         """``begin`` is told the number of each image before it is simulated, and their count before the gradient."""
         network = self.job.network.with_conductances(task.conductances)
         if task.version != self.version:
-            self.version, self.synaptic_values = task.version, network.synaptic_values()
-            self.simulator.alter(self.job.program.synapses, self.synaptic_values)
+            self.version, self.network = task.version, network
+            self.set_synapses(network)
         start = time.perf_counter()
         ends = [self._image(number, values, task, begin) for number, values in enumerate(task.inputs)]
         simulated = time.perf_counter()
@@ -151,8 +151,16 @@ class Worker:
     def _load(self, deck: list[str]) -> None:
         program = self.job.program
         self.simulator.load(deck, program.saves, program.t_stop, program.vectors, program.devices)
-        if self.synaptic_values is not None:
-            self.simulator.alter(program.synapses, self.synaptic_values)
+        if self.network is not None:
+            self.set_synapses(self.network)
+
+    def set_synapses(self, network: Network) -> None:
+        """Set ngspice's synapses to those of a network like the job's."""
+        program = self.job.program
+        elsewhere = [device.layer for device in program.crossbars]
+        self.simulator.alter(program.synapses, network.synaptic_values(elsewhere))
+        for device in program.crossbars:
+            self.simulator.fill(device.library, "transconductances", network.transconductances(device.layer))
 
 
 def serve(connection: Connection, job: Job) -> None:

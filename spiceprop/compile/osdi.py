@@ -100,15 +100,16 @@ class Device:
             f"enum {{ WIDTH = {self.width}, NODES = {len(names)}, TERMINALS = {len(self.terminals)} }};",
             f"enum {{ ENTRIES = {len(entries)}, PARAMETERS = {len(self.parameters)}, CONSTANTS = {constants} }};",
             f"enum {{ NAME_LENGTH = {longest + 8} }};",
-            _table("char *const", "NODE_NAMES", [f'"{name}"' for name in names]),
-            _table("bool", "CHARGED", [str(int(charge != 0)) for charge in self.charges]),
-            _table("uint32_t", "ROW", [str(row) for row, _ in entries]),
-            _table("uint32_t", "COLUMN", [str(column) for _, column in entries]),
-            _table("bool", "REACTIVE", [str(int(entry in reactive)) for entry in entries]),
-            _table("char *const", "PARAMETER_NAMES", [f'"{name}"' for name in [*self.parameters, "$mfactor"]]),
-            _table("double", "DEFAULTS", [repr(float(value)) for value in [*self.defaults, 1.0]]),
+            table("char *const", "NODE_NAMES", [f'"{name}"' for name in names]),
+            table("bool", "CHARGED", [str(int(charge != 0)) for charge in self.charges]),
+            table("uint32_t", "ROW", [str(row) for row, _ in entries]),
+            table("uint32_t", "COLUMN", [str(column) for _, column in entries]),
+            table("bool", "REACTIVE", [str(int(entry in reactive)) for entry in entries]),
+            table("char *const", "PARAMETER_NAMES", [f'"{name}"' for name in [*self.parameters, "$mfactor"]]),
+            table("double", "DEFAULTS", [repr(float(value)) for value in [*self.defaults, 1.0]]),
         ]
 
 
-def _table(kind: str, name: str, values: list[str]) -> str:
-    return f"static const {kind} {name}[] = {{{', '.join(values)}}};"
+def table(kind: str, name: str, values: list[str], inner: str = "") -> str:
+    """A constant array in C; ``inner`` are the sizes behind its first, as ``[3]``."""
+    return f"static const {kind} {name}[]{inner} = {{{', '.join(values)}}};"

@@ -9,9 +9,10 @@ The only file that imports PySpice, and of PySpice only ``NgSpiceShared``. What 
 - Without ``remove_circuit`` before a load and ``destroy`` after a run its memory grows.
 - Devices with OpenMP loops run 3 to 500 times slower on many threads than on one: ``num_threads`` is 1.
 - One library per process, not re-entrant: there is one `Simulator` in a process.
-- Values travel as text with 17 digits, on this one path only, so that runs repeat bit for bit.
+- Values travel as text with 17 digits, those of large crossbars as their bits, so that runs repeat bit for bit.
 """
 
+import ctypes
 import logging
 import os
 import tempfile
@@ -164,6 +165,14 @@ class Simulator:
         """
         for target, value in zip(targets, values, strict=True):
             self._command(f"alter {target} = {format_number(value)}")
+
+    def fill(self, library: str, name: str, values: np.ndarray) -> None:
+        """Write an array of doubles of a loaded device's library; it takes effect in the next run.
+
+        A large crossbar's values as text would take longer than its simulation.
+        """
+        array = (ctypes.c_double * values.size).in_dll(ctypes.CDLL(library), name)
+        np.frombuffer(array)[:] = values.ravel()
 
     def alter_initial(self, names: Iterable[str], values: Iterable[float]) -> None:
         """Set the ``ic=`` of capacitors, in volts; it takes effect in the next run."""

@@ -44,6 +44,11 @@ class Crossbar:
         return self.windows.total if self.windows else self.g.shape[1] - bool(self.bias)
 
     @property
+    def seen(self) -> np.ndarray:
+        """Which of the driven rows each place sees, (places, rows): all, where there are no windows."""
+        return self.windows.rows if self.windows else np.arange(self.driven)[None]
+
+    @property
     def neurons(self) -> int:
         """Columns at all places."""
         return self.g.shape[2] * (self.windows.count if self.windows else 1)

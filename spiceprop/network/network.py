@@ -6,13 +6,14 @@ driven and columns held at 0 V. That is what lets the adjoint treat each layer a
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from spiceprop.circuit import Cell
+from spiceprop.compile.crossbars import FEWEST_SYNAPSES, CompiledCrossbar, compiled_crossbar
 from spiceprop.compile.neurons import CompiledNeuron
 from spiceprop.engines import Trajectory, Transient, deck
 from spiceprop.engines.ladder import fallback_decks
@@ -23,6 +24,7 @@ from spiceprop.network.text import (
     NeuronSource,
     Sample,
     Wiring,
+    crossbar_nodes,
     crossbar_text,
     input_names,
     network_text,
@@ -79,8 +81,8 @@ class Network:
         """Currents into the first layer's neurons, (images, neurons) in ampere."""
         return self.crossbars[0].currents(self.v_read * samples)
 
-    def files(self, sample: Sample) -> dict[str, str]:
-        """All files of the network for one sample, by relative path."""
+    def files(self, sample: Sample, elsewhere: Collection[int] = ()) -> dict[str, str]:
+        """All files of the network for one sample, by relative path; see `network_text`."""
         text = network_text(
             self.wiring,
             self.source,
@@ -90,58 +92,86 @@ class Network:
             self.saves(),
             {} if self.reduced else dict(enumerate(self.crossbars, 1)),
             dict(enumerate(self.crossbars[1:], 2)) if self.reduced else {},
+            elsewhere,
         )
         found = {"netlist.cir": text, **self.source.copies()}
         if not self.reduced:
             found |= {f"crossbar_{layer}.inc": crossbar_text(layer, bar) for layer, bar in enumerate(self.crossbars, 1)}
         return found
 
-    def write(self, folder: Path, sample: Sample) -> None:
-        for name, text in self.files(sample).items():
+    def write(self, folder: Path, sample: Sample, elsewhere: Collection[int] = ()) -> None:
+        for name, text in self.files(sample, elsewhere).items():
             write_text(folder / name, text)
 
-    def read(self, sample: Sample) -> Netlist:
+    def read(self, sample: Sample, elsewhere: Collection[int] = ()) -> Netlist:
         """The network's text read back by the netlist reader."""
         with tempfile.TemporaryDirectory(prefix="spiceprop-") as folder:
-            self.write(Path(folder), sample)
+            self.write(Path(folder), sample, elsewhere)
             return read_netlist(Path(folder) / "netlist.cir")
 
     def program(self, compiled: CompiledNeuron | None = None) -> "Program":
-        """What a simulator needs to run samples of this network; its neurons are B sources unless ``compiled``."""
+        """What a simulator needs to run samples of this network.
+
+        Its neurons are B sources unless ``compiled``; then large reduced crossbars are devices, too.
+        """
         blank = Sample(np.zeros(self.layers[0]), "none")
-        circuit = flatten(self.read(blank))
+        devices = self._compiled_crossbars() if compiled else {}
+        circuit = flatten(self.read(blank, devices))
         more = []
         if compiled:
             circuit = without_instances(circuit, [f"xn{layer}_{neuron}" for layer, neuron in self.neurons()])
             more = list(compiled.lines([self._nodes(compiled, *place) for place in self.neurons()]))
-            if len(self.layers) > 2 and len(self.neurons()) >= FEWEST_FOR_KLU:
+            for layer, device in devices.items():
+                more += device.lines(crossbar_nodes(self.wiring, layer, self.crossbars[layer - 1]))
+            coupled = len(devices) < len(self.layers) - 2  # in the matrix
+            if coupled and len(self.neurons()) >= FEWEST_FOR_KLU:
                 more.append(".options klu")
         lines = deck(circuit, self.transient, [], more)
         return Program(
             deck=lines,
-            devices=(compiled.library,) if compiled else (),
+            devices=(compiled.library, *(device.library for device in devices.values())) if compiled else (),
             fallbacks=fallback_decks(lines, self.transient),
             saves=tuple(self.saves()),
             vectors=tuple(self._vectors(compiled)),
             t_stop=self.transient.t_stop,
             inputs=tuple(f"@{name}[dc]" for name in input_names(self.wiring, reduced=self.reduced)),
-            synapses=tuple(self._synapses()),
+            synapses=tuple(self._synapses(devices)),
+            crossbars=tuple(devices.values()),
         )
 
-    def _synapses(self) -> Iterator[str]:
+    def _compiled_crossbars(self) -> dict[int, CompiledCrossbar]:
+        """The devices of large reduced crossbars between layers, by the layer behind."""
+        return {
+            layer: compiled_crossbar(layer, bar.seen, bar.driven, bar.g.shape[2], bias=bool(bar.bias))
+            for layer, bar in enumerate(self.crossbars[1:], 2)
+            if self.reduced and bar.seen.size * bar.g.shape[2] >= FEWEST_SYNAPSES
+        }
+
+    def _synapses(self, elsewhere: Collection[int]) -> Iterator[str]:
         for layer, bar in enumerate(self.crossbars, 1):
             if not self.reduced:
                 yield from (f"@{name}[resistance]" for name in resistor_names(layer, bar))
-            elif layer > 1:
+            elif layer > 1 and layer not in elsewhere:
                 yield from (f"@{name}[gain]" for name in transconductance_names(layer, bar))
 
-    def synaptic_values(self) -> np.ndarray:
-        """Values in the order of `Program.synapses`: ohms of resistors, or siemens of what they amount to."""
+    def synaptic_values(self, elsewhere: Collection[int] = ()) -> np.ndarray:
+        """Values in the order of `Program.synapses`: ohms of resistors, or siemens of what they amount to.
+
+        Those of the layers ``elsewhere`` are left out.
+        """
         if self.reduced:
-            planes = [bar.at_cells(bar.transconductances(self.wiring.row_gain)) for bar in self.crossbars[1:]]
+            planes = [
+                bar.at_cells(self.transconductances(layer))
+                for layer, bar in enumerate(self.crossbars[1:], 2)
+                if layer not in elsewhere
+            ]
         else:
             planes = [bar.at_cells(1 / plane) for bar in self.crossbars for plane in bar.g]
         return np.concatenate([np.zeros(0), *planes])
+
+    def transconductances(self, layer: int) -> np.ndarray:
+        """What the reduced crossbar before a layer (2 or more) amounts to, (rows, columns), in siemens."""
+        return self.crossbars[layer - 1].transconductances(self.wiring.row_gain)
 
     def saves(self) -> list[str]:
         """All unknowns of all cells, layer by layer, neuron by neuron."""
@@ -198,7 +228,8 @@ class Program:
     """A deck for a resident simulator, decks to try when it does not converge, and what to alter in them.
 
     Plain data, sent to worker processes. ``devices`` are the compiled libraries that the deck needs; ``vectors`` is
-    what ngspice calls the quantities of ``saves``. The deck has no ``.save``: ngspice compares each name in one with
+    what ngspice calls the quantities of ``saves``; ``crossbars`` are the devices that hold the synapses which are not
+    among ``synapses``. The deck has no ``.save``: ngspice compares each name in one with
     those of all vectors, which at 1000 neurons takes as long as the simulation.
     """
 
@@ -210,6 +241,7 @@ class Program:
     t_stop: float
     inputs: tuple[str, ...]
     synapses: tuple[str, ...]
+    crossbars: tuple[CompiledCrossbar, ...] = ()
 
 
 def instance_name(name: str, port: str, layer: int, neuron: int) -> str:

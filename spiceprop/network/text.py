@@ -13,6 +13,7 @@ copied beside.
 """
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,6 +157,13 @@ def resistor_names(layer: int, crossbar: Crossbar) -> list[str]:
     return [f"r{sign}{layer}_{i}_{j}" for sign in "pm" for i, j in places]
 
 
+def crossbar_nodes(wiring: Wiring, k: int, crossbar: Crossbar) -> list[str]:
+    """What a reduced crossbar connects: the membranes before it, their reference, its bias, the neurons behind it."""
+    before = [wiring.membrane(k - 1, i) for i in range(1, crossbar.driven + 1)]
+    bias = [f"bias{k}"] if crossbar.bias else []
+    return [*before, f"ref{k}", *bias, *(f"n{k}_{j}" for j in range(1, crossbar.neurons + 1))]
+
+
 def transconductance_names(layer: int, crossbar: Crossbar) -> list[str]:
     """Names of a reduced crossbar's sources in the order of its cells."""
     return [f"gw{layer}_{i}_{j}" for i, j in _numbered(crossbar)]
@@ -185,12 +193,14 @@ def network_text(
     saves: list[str],
     explicit: dict[int, Crossbar],
     reduced: dict[int, Crossbar],
+    elsewhere: Collection[int] = (),
 ) -> str:
     """``netlist.cir``: definitions, inputs, rows, columns, neurons and the analysis.
 
     ``explicit`` are the crossbars by layer that stand in the text as resistors, ``reduced`` those that are
-    transconductances between neurons. ``inputs`` are row voltages (rows,) in volt, or neuron
-    currents (neurons,) in ampere where the first layer has no crossbar; ``sample`` is what they are called.
+    transconductances between neurons, but for those of layers ``elsewhere``, which the caller adds as devices.
+    ``inputs`` are row voltages (rows,) in volt, or neuron currents (neurons,) in ampere where the first layer has no
+    crossbar; ``sample`` is what they are called.
     """
     value = [format_number(number) for number in inputs]
     lines = [
@@ -210,7 +220,8 @@ def network_text(
             "",
             *_reference_lines(wiring, layer),
             *(_crossbar_lines(wiring, layer, explicit[layer]) if layer in explicit else []),
-            *(_reduced_lines(wiring, layer, reduced[layer]) if layer in reduced else []),
+            *(_bias_lines(layer, reduced[layer]) if layer in reduced else []),
+            *(_reduced_lines(wiring, layer, reduced[layer]) if layer in reduced.keys() - set(elsewhere) else []),
             *_neuron_lines(wiring, source.subcircuit, layer),
         ]
     lines += ["", *analysis, *save_lines(saves), f".print tran {saves[-1]}", ".end"]
@@ -241,10 +252,13 @@ def _crossbar_lines(wiring: Wiring, k: int, crossbar: Crossbar) -> list[str]:
     return lines
 
 
+def _bias_lines(k: int, crossbar: Crossbar) -> list[str]:
+    return [f"vbias{k} bias{k} 0 dc {format_number(crossbar.bias)}"] if crossbar.bias else []
+
+
 def _reduced_lines(wiring: Wiring, k: int, crossbar: Crossbar) -> list[str]:
     siemens, last = crossbar.at_cells(crossbar.transconductances(wiring.row_gain)).tolist(), crossbar.driven
-    bias = [f"vbias{k} bias{k} 0 dc {format_number(crossbar.bias)}"] if crossbar.bias else []
-    return bias + [
+    return [
         f"gw{k}_{i}_{j} 0 n{k}_{j} {f'{wiring.membrane(k - 1, i)} ref{k}' if i <= last else f'bias{k} 0'} {value!r}"
         for (i, j), value in zip(_numbered(crossbar), siemens, strict=True)
     ]

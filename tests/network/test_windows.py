@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_networks import run_samples, small_network
+from small_networks import network_of_windows, run_samples
 
 from spiceprop.adjoint.finite_difference import central_difference
 from spiceprop.engines.native import NativeEngine
@@ -13,36 +13,10 @@ from spiceprop.errors import UserError
 from spiceprop.experiment import circuit_of
 from spiceprop.network import Crossbar, Network, Readout, backward, forward, random_pairs
 from spiceprop.network.text import Sample
-from spiceprop.network.windows import Windows, connections
+from spiceprop.network.windows import Windows
 from spiceprop.network.writeback import NetlistFolder
 
 LABELS = np.array([0, 1])
-LAYERS = (36, 8, 3, 2)  # 6 x 6 pixels; 2 channels at 2 x 2 places; 3 channels at one place; all of them
-
-
-class Layer:
-    """What a TOML says of a layer of windows."""
-
-    def __init__(self, channels: int, window: int, stride: int = 1):
-        self.channels, self.window, self.stride = channels, window, stride
-
-
-def network_of_windows(*, reduced: bool, tight: bool = False, bias: float = 0.05) -> Network:
-    generator = np.random.default_rng(5)
-    found = connections(LAYERS[0], [Layer(2, 3, 2), Layer(3, 2), 2])
-    plain = small_network("mif", reduced=reduced, tight=tight, layers=LAYERS)
-    bars = tuple(
-        Crossbar(
-            random_pairs(part.rows + bool(bias), part.columns, 1e-6, 1e-4, 2e-5, generator),
-            bar.i_scale,
-            part.windows,
-            bias,
-        )
-        for part, bar in zip(found, plain.crossbars, strict=True)
-    )
-    return replace(plain, crossbars=bars)
-
-
 SAMPLES = np.random.default_rng(1).random((2, 36))
 
 
