@@ -29,8 +29,7 @@ from spiceprop.compile.c_code import filled, template
 from spiceprop.compile.osdi import VERSION, table
 from spiceprop.compile.toolchain import binary
 
-# below, the iteration more takes as long as the sources
-FEWEST_SYNAPSES = 1_000
+FEWEST_SYNAPSES = 1_000  # below, sources take no longer and need no compiler
 
 
 @dataclass(frozen=True)
