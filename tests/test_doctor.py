@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from small_runs import ENVIRONMENT, command
 
 from spiceprop import doctor
 from spiceprop.cluster import isolated
+from spiceprop.cluster.child import Line
 from spiceprop.engines.libraries import chosen
 
 
@@ -54,7 +54,7 @@ def test_doctor_without_ngspice_says_what_to_install(tmp_path):
     assert "apt-get install libngspice0" in found["problems"][0]
 
 
-def die(_connection: Connection) -> None:
+def die(_connection: Line) -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 

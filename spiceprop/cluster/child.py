@@ -5,12 +5,15 @@ The process works in an empty folder and its HOME is no folder at all: ngspice e
 write into that folder, because BSIM models drop their checks of a transistor where they cannot write their log.
 """
 
+import contextlib
 import ctypes
 import mmap
 import os
+import queue
 import signal
 import struct
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,7 +39,7 @@ def main() -> None:
     parent, descriptor, shared = map(int, sys.argv[1:])
     _end_with(parent)
     _marks["own"] = mmap.mmap(shared, MARK.size)
-    connection = Connection(descriptor)
+    connection = Line(Connection(descriptor))
 
     def report(kind: type, error: BaseException, trace: Any) -> None:
         connection.send(Defect("".join(traceback.format_exception(kind, error, trace))))
@@ -50,13 +53,41 @@ def main() -> None:
         connection.send(error)
 
 
+class Line:
+    """The connection to the parent, which a thread of its own listens to.
+
+    A large message is longer than what the system holds on its way. If the parent hands over the next task while this
+    process hands over a result, each would wait for the other to listen.
+    """
+
+    def __init__(self, connection: Connection):
+        self._connection = connection
+        self._heard: queue.SimpleQueue = queue.SimpleQueue()
+        self.send = connection.send
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        with contextlib.suppress(EOFError, ConnectionResetError):
+            try:
+                while True:
+                    self._heard.put((self._connection.recv(), None))
+            finally:  # what ends it is raised where it is waited for
+                self._heard.put((None, sys.exc_info()[1]))
+
+    def recv(self) -> Any:
+        message, error = self._heard.get()
+        if error:
+            raise error
+        return message
+
+
 def mark(task: int, number: int) -> None:
     """Leave two numbers where the parent sees them when it looks. A message would wake it, and take it a core."""
     *_, count = MARK.unpack_from(_marks["own"])
     MARK.pack_into(_marks["own"], 0, task, number, count + 1)
 
 
-def requests(connection: Connection) -> Iterator[Any]:
+def requests(connection: Line) -> Iterator[Any]:
     """What the parent sends, until it goes."""
     while True:
         try:

@@ -2,9 +2,8 @@
 """ngspice in a process of its own, for circuits of which nothing is known: one may crash it, or never end."""
 
 from collections.abc import Sequence
-from multiprocessing.connection import Connection
 
-from spiceprop.cluster.child import requests
+from spiceprop.cluster.child import Line, requests
 from spiceprop.cluster.process import START_SECONDS, Fault, Process
 from spiceprop.engines import Trajectory
 from spiceprop.errors import UserError
@@ -87,7 +86,7 @@ class IsolatedSimulator:
             self._process = None
 
 
-def _serve(connection: Connection) -> None:
+def _serve(connection: Line) -> None:
     """The process: a simulator, what it is when it is there, then one transient a request."""
     from spiceprop.engines.ngspice import Simulator
 

@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from multiprocessing.connection import Connection
 
 import numpy as np
 
-from spiceprop.cluster.child import mark, requests
+from spiceprop.cluster.child import Line, mark, requests
 from spiceprop.engines import Status, Trajectory
 from spiceprop.network import Backward, Forward, Network, Program, Readout, backward, forward
 
@@ -163,7 +162,7 @@ class Worker:
             self.simulator.fill(device.library, "transconductances", network.transconductances(device.layer))
 
 
-def serve(connection: Connection, job: Job) -> None:
+def serve(connection: Line, job: Job) -> None:
     """A worker's process: tasks in, results out. Each image is marked as it begins: the task's number and its own."""
     worker = job.worker()
     for number, task in enumerate(requests(connection)):

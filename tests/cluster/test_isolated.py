@@ -152,6 +152,17 @@ def test_a_process_that_does_not_read_cannot_block_the_caller(other, monkeypatch
     assert not is_running(impatient.pid)
 
 
+def test_large_messages_both_ways_do_not_wait_for_each_other(other, monkeypatch):
+    """The process answers while its parent has more to say, and neither hears the other out first."""
+    monkeypatch.setattr(process, "STALL_SECONDS", 5)
+    busy, large = Process(answer), bytes(10_000_000)
+    ask(busy, os.getpid)
+    for _ in range(3):
+        busy.send((bytes, (large,)))
+    assert [len(busy.receive(30.0)) for _ in range(3)] == [len(large)] * 3
+    busy.end()
+
+
 def test_a_circuit_that_ngspice_refuses_is_the_callers_to_handle(simulator):
     with pytest.raises(UserError, match="ngspice refused the circuit: "):
         simulator.simulate(["* bad", "r1 a 0 what_is_this", "v1 a 0 1", ".tran 1u 1m", ".end"], ["v(a)"], 1e-3)
