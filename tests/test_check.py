@@ -47,7 +47,7 @@ def test_every_mistake_is_named_and_not_only_the_first(check):
 
 def test_a_device_is_named_once_a_line_and_stands_in_the_way_of_the_gradient_alone(check):
     text = RC.replace(
-        ".end", ".subckt s a\nD1 a 0 m\n.ends\nX1 out s\nX2 in s\n.model m d\nQ1 in out 0 q\n.model q npn\n"
+        ".end", ".subckt s a\nJ1 a 0 0 m\n.ends\nX1 out s\nX2 in s\n.model m njf\nQ1 in out 0 q\n.model q npn\n"
     )
     found = check(text).summary()
     assert (found["supported"], found["readable"], found["simulated"], found["differentiated"]) == (
@@ -57,7 +57,7 @@ def test_a_device_is_named_once_a_line_and_stands_in_the_way_of_the_gradient_alo
         False,
     )
     assert lines(found["problems"]) == [7, 12]
-    assert "d1 has no gradient" in found["problems"][0]["message"]
+    assert "j1 has no gradient" in found["problems"][0]["message"]
 
 
 def test_what_is_missing_for_a_simulation_is_named(check):
@@ -105,7 +105,7 @@ def test_a_file_that_is_not_there_is_a_wrong_request(tmp_path):
         check_file(tmp_path / "nosuch.cir")
 
 
-@pytest.mark.parametrize(("text", "status"), [(RC, 0), (RC + "D1 out 0 m\n.model m d\n", 1), ("", 1)])
+@pytest.mark.parametrize(("text", "status"), [(RC, 0), (RC + "J1 out 0 0 m\n.model m njf\n", 1), ("", 1)])
 def test_the_command_prints_one_object_and_its_status_says_whether_it_is_supported(tmp_path, text, status):
     (tmp_path / "n.cir").write_text(text)
     command = [sys.executable, "-m", "spiceprop.cli", "check", "--json", "n.cir"]

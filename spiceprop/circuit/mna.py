@@ -24,6 +24,7 @@ from spiceprop.circuit.bind import Binder, Bound
 from spiceprop.circuit.stamps import Environment
 from spiceprop.circuit.symbols import TIME, Translator, no_probe
 from spiceprop.netlist.flat import FlatCircuit, FlatElement, element_name
+from spiceprop.netlist.tree import Device
 
 INPUT = sp.Symbol("input current", real=True)
 
@@ -56,6 +57,10 @@ class Rows:
         return self.known[name] if name in self.known else sp.Symbol(name, real=True)
 
     def stamp(self, flat: FlatElement) -> None:
+        if isinstance(flat.element, Device):
+            raise flat.element.span.error(
+                f"{flat.element.name} cannot stand inside a cell: write it as B sources, or use R C L K V I E F G H B"
+            )
         bound = self.binder.bind(flat)
         if bound.waveform:
             raise bound.waveform.span.error("a source with a waveform inside a cell is not supported: use DC")

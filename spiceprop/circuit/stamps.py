@@ -34,10 +34,11 @@ Rows = dict[sp.Symbol, sp.Expr]
 
 @dataclass(frozen=True)
 class Environment:
-    """What the equations need to know of ``.options`` and ``.tran`` (Celsius, seconds) and of ngspice."""
+    """What the equations need to know of ``.options`` and ``.tran`` (Celsius, siemens, seconds) and of ngspice."""
 
     temp: float = 27.0
     tnom: float = 27.0
+    gmin: float = 1e-12
     t_step: float = 1e-3
     t_stop: float = 1.0
     version: int = 39

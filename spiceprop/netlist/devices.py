@@ -2,7 +2,7 @@
 """D, Q, M, J, Z, S, W, T, O and U statements and ``.model``: what ngspice simulates with equations of its own.
 
 Such an element is taken apart as far as its names need it (nodes, model, numbers and flags) and printed again for
-ngspice; it has no gradient.
+ngspice. Which of them have a gradient, `circuit.cards` says.
 """
 
 import re

@@ -135,7 +135,7 @@ class BehaviouralSource:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """An element that ngspice simulates and that has no gradient: D Q M J Z S W T, and R C L with a model.
+    """An element with equations of ngspice's own: D Q M J Z S W T, and R C L with a model (`circuit.cards`).
 
     ``model`` is its ``.model``, or None (T); ``words`` are numbers without a name and flags such as ``off``;
     ``modifiers`` are ``name=value``, where ``ic=`` may have several.

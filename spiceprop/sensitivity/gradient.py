@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from spiceprop.adjoint.moving_edges import with_moving_edges
-from spiceprop.adjoint.sparse import WholeAdjoint, whole_adjoint
+from spiceprop.adjoint.sparse import WholeAdjoint, place_key, whole_adjoint
 from spiceprop.adjoint.whole_steps import WholeRun
 from spiceprop.circuit.whole import WholeCircuit
 from spiceprop.cluster.isolated import IsolatedSimulator
@@ -106,9 +106,19 @@ class Problem:
         wanted = names.default() if self.wanted is None else list(dict.fromkeys(self.wanted))
         self.targets = [names.find(name) for name in wanted]
         self.whole = WholeCircuit(self.circuit, self.analysis.environment(self.simulator.version))
+        self._check_targets()
         for name, probe in self.loss.probes.items():
             if name not in self.quantities:
                 raise probe.span.error(f"the circuit has no {name}; there are {' '.join(list(self.quantities)[:30])}")
+
+    def _check_targets(self) -> None:
+        """Every number asked for stands in the equations: one that does not is refused, not 0."""
+        bound = [element for group in self.whole.groups for element in group.bound]
+        known = {place_key(*place) for element in bound for place in element.places.values()}
+        for target in self.targets:
+            if target.wave or target.node or target.parameter or any(place_key(*p) in known for p in target.places):
+                continue
+            raise target.places[0][0].span.error(f"'{target.name}' has no gradient: it does not act as it stands here")
 
     @cached_property
     def quantities(self) -> dict[str, int]:

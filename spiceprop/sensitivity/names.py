@@ -13,7 +13,7 @@ from spiceprop.circuit.bind import Place
 from spiceprop.errors import UserError
 from spiceprop.netlist import evaluate
 from spiceprop.netlist.expression import Name, Number, walk
-from spiceprop.netlist.flat import FlatCircuit, FlatElement
+from spiceprop.netlist.flat import FlatCircuit, FlatElement, FlatModel
 from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import BehaviouralSource, Body, Device, IndependentSource, Netlist, Subcircuit, Value
 
@@ -171,14 +171,27 @@ class Names:
             )
         return self._at(name, flats[0], role, tuple(flat.scope for flat in flats))
 
-    def _model(self, name: str, _: str) -> Target:
-        raise self.error(f"'{name}': no element with a model has a gradient yet")
+    def _model(self, name: str, path: str) -> Target:
+        """A value of a ``.model``, in all instances that have one of that name."""
+        model, _, parameter = path.rpartition(".")
+        used = [flat.model for flat in self.circuit.elements if flat.model]
+        flats = [flat for flat in used if model in (flat.name, flat.model.name)]
+        if not flats:
+            raise self.error(f"'{name}': no element uses a .model '{model}'; there are {_listed(_once(used))}")
+        value = flats[0].model.parameters.get(parameter)
+        if not isinstance(value, Value):
+            offers = [key for key, found in flats[0].model.parameters.items() if isinstance(found, Value)]
+            raise flats[0].model.span.error(
+                f"'{name}': .model {model} has no '{parameter}' written in it; it has {_listed(offers)}"
+            )
+        scopes = {id(flat.scope): flat.scope for flat in flats}.values()
+        return Target(name, evaluate(value, flats[0].scope), tuple((value, scope) for scope in scopes))
 
 
 def offered(flat: FlatElement) -> dict[str, Value]:
     """Numbers of an element that a gradient can be asked by; a B source has parameters instead."""
     if isinstance(flat.element, Device):
-        return {}
+        return flat.element.values()
     hidden = {""} if isinstance(flat.element, BehaviouralSource) else set()
     # a value that stands for the whole statement is none of the text: E with VALUE= has a gain of 1
     values = {role: value for role, value in flat.element.values().items() if value.span is not flat.element.span}
@@ -187,8 +200,6 @@ def offered(flat: FlatElement) -> dict[str, Value]:
 
 def _what_it_offers(name: str, flat: FlatElement, role: str) -> str:
     path, element = flat.prefix + flat.element.name, flat.element
-    if isinstance(element, Device):
-        return f"'{name}': {path} has no gradient; R C L K V I E F G H B have"
     names = [f"{path}.{offer}" if offer else path for offer in offered(flat)]
     if isinstance(element, BehaviouralSource):
         names += _parameters_of(flat, element.value).split()
@@ -208,6 +219,10 @@ def _parameters_of(flat: FlatElement, value: Value) -> str:
                 scope, at = scope.caller, ".".join(at.split(".")[:-2]) + ("." if at.count(".") > 1 else "")
             found.append(f"param:{at}{tree.name}")
     return " ".join(dict.fromkeys(found)) or "numbers"
+
+
+def _once(models: list[FlatModel]) -> list[str]:
+    return list(dict.fromkeys(flat.model.name for flat in models))
 
 
 def _subcircuits(body: Body) -> Iterator[tuple[str, Subcircuit]]:

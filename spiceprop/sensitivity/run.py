@@ -70,8 +70,8 @@ class Analysis:
 
     def environment(self, version: int) -> Environment:
         options = self.transient.options
-        temperatures = {name: options[name] for name in ("temp", "tnom") if name in options}
-        return Environment(**temperatures, t_step=self.transient.t_step, t_stop=self.transient.t_stop, version=version)
+        given = {name: options[name] for name in ("temp", "tnom", "gmin") if name in options}
+        return Environment(**given, t_step=self.transient.t_step, t_stop=self.transient.t_stop, version=version)
 
 
 def simulate(simulator: IsolatedSimulator, circuit: FlatCircuit, analysis: Analysis, saves: list[str]) -> Trajectory:

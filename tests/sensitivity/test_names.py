@@ -27,6 +27,8 @@ R1 in out {2*base} tc1=2m
 c1 out 0 1u ic=0.1
 l1 out q 1m
 rq q 0 1
+d1 q 0 dx area={ratio}
+.model dx d(is=1p n={base/500})
 l2 p s 2m
 k1 l1 l2 0.5
 e1 t 0 value={v(out)*ratio}
@@ -62,6 +64,9 @@ def names() -> Names:
         ("param:ratio", 0.5),
         ("param:x1.xa.r", 1000.0),
         ("param:x1.xb.r", 2000.0),
+        ("model:DX.is", 1e-12),
+        ("model:dx.n", 2.0),
+        ("d1.area", 0.5),
         ("ic:C1", 0.1),
         ("c1.ic", 0.1),
         ("ic:x1.xa.c1", 0.5),
@@ -125,7 +130,7 @@ REFUSED = {
     "subckt:none.r1": "there is no .subckt 'none'; there are inner outer",
     "subckt:inner.r5": ".subckt inner has no element 'r5'; it has r1 r2 c1 b1",
     "subckt:inner.r1": "the value is an expression, {r}: ask for param:x1.xa.r",
-    "model:dmod.is": "no element with a model has a gradient yet",
+    "model:dmod.is": "no element uses a .model 'dmod'; there are dx",
     "what:r1": "'what:' is not known",
     "": "there is no element ''",
 }

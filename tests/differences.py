@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gradients of a whole netlist against finite differences of ngspice, at tight tolerances and a fixed longest step."""
+
+from spiceprop.cluster.isolated import IsolatedSimulator
+from spiceprop.netlist import read_text
+from spiceprop.sensitivity.check import difference
+from spiceprop.sensitivity.gradient import Problem
+from spiceprop.sensitivity.loss import Loss
+
+TOLERANCE = 1e-3
+LOSS = "mean(v(out)^2)+final(v(out))/3+integral(time*v(out))*200"
+METHODS = {"trapezoid": "", "backward Euler": ".options maxord=1\n"}
+
+
+def deviations(text: str, names: str, simulator: IsolatedSimulator) -> tuple[dict[str, tuple[float, float]], Problem]:
+    """By name: |adjoint - difference| and the difference's own error, both relative to the difference.
+
+    A derivative is taken for nothing where it is 1e-4 of the largest one, both as p dL/dp.
+    """
+    problem = Problem(read_text(text), Loss(LOSS), names.split(), simulator)
+    analysis = problem.analysis.even(5e-6).tight()
+    trajectory = problem.run(analysis)
+    assert trajectory.ok, trajectory.message
+    found = problem.gradient(analysis, trajectory)
+    assert found.unexplained_steps == 0
+    references = {target.name: difference(problem, analysis, target) for target in problem.targets}
+    sizes = {name: abs(found.values[name]) or 1.0 for name in references}
+    floor = 1e-4 * max(abs(one.value) * sizes[name] for name, one in references.items())
+    assert floor > 0, "nothing depends on anything"
+    result = {}
+    for name, one in references.items():
+        scale = max(abs(one.value), floor / sizes[name])
+        result[name] = abs(found.gradients[name] - one.value) / scale, one.error / scale
+    return result, problem
