@@ -47,7 +47,7 @@ def test_every_mistake_is_named_and_not_only_the_first(check):
 
 def test_a_device_is_named_once_a_line_and_stands_in_the_way_of_the_gradient_alone(check):
     text = RC.replace(
-        ".end", ".subckt s a\nJ1 a 0 0 m\n.ends\nX1 out s\nX2 in s\n.model m njf\nQ1 in out 0 q\n.model q npn\n"
+        ".end", ".subckt s a\nJ1 a 0 0 m\n.ends\nX1 out s\nX2 in s\n.model m njf\nS1 in out in 0 q\n.model q sw\n"
     )
     found = check(text).summary()
     assert (found["supported"], found["readable"], found["simulated"], found["differentiated"]) == (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from spiceprop.circuit import stamps
-from spiceprop.circuit.cards import bind_diode
+from spiceprop.circuit.cards import KINDS, bind_card
 from spiceprop.circuit.stamps import CONSTANT, WAVE, Environment, Stamp, value_symbol
 from spiceprop.circuit.symbols import OpenTranslator, parameter_symbol
 from spiceprop.netlist.expression import Call, Expression, Number, Operation, Probe, walk
@@ -118,10 +118,10 @@ class Binder:
         if isinstance(element, BehaviouralSource):
             return self._behavioural(flat, nodes, branch)
         if isinstance(element, Device):
-            if element.name[0] == "d" and flat.model:
-                return Bound(flat, *bind_diode(flat, self.circuit, self.environment))
+            if element.name[0] in KINDS and flat.model:
+                return Bound(flat, *bind_card(flat, self.circuit, self.environment))
             raise element.span.error(
-                f"{element.name} has no gradient: R C L K V I E F G H B D and X have one; "
+                f"{element.name} has no gradient: R C L K V I E F G H B D Q and X have one; "
                 "ngspice simulates it, or write it as B sources"
             )
         raise TypeError(element)

@@ -6,10 +6,10 @@ A value of the ``.model`` is a place like any other number: instances of one mod
 not know of a model (a maker's name, a rating) it drops with a warning, and so it is dropped here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
-from spiceprop.circuit import diode
-from spiceprop.circuit.diode import MODEL
+from spiceprop.circuit import bipolar, diode
 from spiceprop.circuit.stamps import Environment, Stamp
 from spiceprop.errors import UserError
 from spiceprop.netlist import evaluate
@@ -19,77 +19,145 @@ from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import Value
 
 Place = tuple[Value, Scope]
+MODEL = "model:"
 FIRST_GUESSES = frozenset({"off", "ic"})
-"""Of the operating point; ngspice takes no charge from ``ic=`` of a diode (measured)."""
-NO_EQUATIONS = frozenset(
-    {"jsw", "rsw", "ns", "cjp", "cjsw", "php", "vjsw", "mjsw", "fcs", "pj", "area"}  # the perimeter
-    | {"trs", "trs1", "trs2", "ttt1", "ttt2", "tm1", "tm2", "tcv", "cta", "ctc", "ctp", "tpb", "tvj", "tphp"}
-    | {"tlev", "tlevc", "gap1", "gap2", "rth0", "cth0"}  # other laws of temperature, and heating by itself
-    | {"jtun", "jtunsw", "ntun", "xtitun", "keg"}  # tunnelling
-    | {"lm", "lp", "wm", "wp", "xom", "xoi", "xm", "xp", "xw"}  # level 3
+"""Of the operating point; ngspice takes no charge from ``ic=`` of these devices (measured)."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of device.
+
+    Attributes
+    ----------
+    models: types of ``.model``.
+    terminals: their names, the optional ones last; those that are not there are ground.
+    fewest: terminals that must be there.
+    inner: resistances in series and what ngspice calls the nodes behind them; at 0 there is none.
+    values: of the model, that act; ``synonyms`` are other names of them.
+    without_equations: values that change a transient and are refused.
+    off: values that are refused unless they are 0, with which ngspice does without them.
+    absent: values that ngspice takes for not given when they are 0.
+    modifiers: of the instance, that act.
+    stamp: (roles, environment, type of the model) to equations.
+    """
+
+    models: frozenset[str]
+    terminals: tuple[str, ...]
+    fewest: int
+    inner: dict[str, str]
+    values: frozenset[str]
+    synonyms: dict[str, str]
+    without_equations: frozenset[str]
+    modifiers: frozenset[str]
+    stamp: Callable[[tuple[str, ...], Environment, str], Stamp]
+    off: frozenset[str] = field(default_factory=frozenset)
+    absent: frozenset[str] = field(default_factory=frozenset)
+
+
+DIODE = Kind(
+    models=frozenset({"d"}),
+    terminals=("+", "-"),
+    fewest=2,
+    inner={"rs": "internal"},
+    values=frozenset(diode.DEFAULTS) | {"rs", "bv", "nbv", "ikf", "ikr", "tnom"},
+    synonyms={"js": "is", "cj0": "cjo", "cj": "cjo", "pb": "vj", "mj": "m", "vb": "bv", "vrb": "bv", "ib": "ibv"}
+    | {"ik": "ikf", "tref": "tnom"},
+    without_equations=frozenset(
+        {"jsw", "rsw", "ns", "cjp", "cjsw", "php", "vjsw", "mjsw", "fcs", "pj", "area"}  # the perimeter
+        | {"trs", "trs1", "trs2", "ttt1", "ttt2", "tm1", "tm2", "tcv", "cta", "ctc", "ctp", "tpb", "tvj", "tphp"}
+        | {"tlev", "tlevc", "gap1", "gap2", "rth0", "cth0"}  # other laws of temperature, and heating by itself
+        | {"jtun", "jtunsw", "ntun", "xtitun", "keg"}  # tunnelling
+        | {"lm", "lp", "wm", "wp", "xom", "xoi", "xm", "xp", "xw"}  # level 3
+    ),
+    modifiers=frozenset({"area", "m", "temp", "dtemp"}),
+    stamp=lambda roles, environment, _: diode.diode(roles, environment),
 )
-"""Values of ngspice's diode that change a transient and have no equations here."""
+COEFFICIENTS = (
+    *("vaf", "var", "ikf", "ikr", "rc", "re", "rb", "rm", "irb", "nf", "nr", "ne", "nc", "ns", "bf", "br"),
+    *("itf", "tf", "tr", "mje", "mjc", "mjs", "is", "ise", "isc", "iss"),
+)
+BIPOLAR = Kind(
+    models=frozenset({"npn", "pnp"}),
+    terminals=("c", "b", "e", "s"),
+    fewest=3,
+    inner={"rc": "collCX", "rb": "base", "re": "emitter"},
+    values=frozenset(bipolar.DEFAULTS) | {"vaf", "var", "ikf", "ikr", "rc", "rb", "rbm", "irb", "re", "vtf", "tnom"},
+    synonyms={"va": "vaf", "ik": "ikf", "vb": "var", "pe": "vje", "me": "mje", "pc": "vjc", "mc": "mjc", "ccs": "cjs"}
+    | {"csub": "cjs", "ps": "vjs", "ms": "mjs", "pt": "xti", "tref": "tnom", "jbf": "ikf", "jbr": "ikr"},
+    without_equations=frozenset(
+        {"ibe", "ibc", "iss", "ns", "nkf", "nk", "subs", "c2", "c4"}
+        | {"tlev", "tlevc", "gap1", "gap2", "cte", "ctc", "cts", "tvje", "tvjc", "tvjs"}
+        | {"rco", "vo", "gamma", "qco", "quasimod", "egqs", "xrci", "xd"}  # quasi-saturation
+        | {f"t{name}{order}" for name in COEFFICIENTS for order in (1, 2)}
+    ),
+    modifiers=frozenset({"area", "m", "temp", "dtemp"}),
+    stamp=bipolar.bipolar,
+    off=frozenset({"ptf"}),
+    absent=frozenset({"vaf", "var", "ikf", "ikr", "irb", "vtf"}),
+)
+KINDS = {"d": DIODE, "q": BIPOLAR}
 
 
-def bind_diode(
+def bind_card(
     flat: FlatElement, circuit: FlatCircuit, environment: Environment
 ) -> tuple[Stamp, tuple[str, ...], dict[str, Place]]:
-    """A diode's stamp, unknowns and places.
+    """A device's stamp, unknowns and places.
 
     Raises
     ------
-    UserError: a value, a word, a node or a level without equations here.
+    UserError: a value, a word, a node, a level or a type of model without equations here.
     """
-    element = flat.element
-    if flat.model.model.kind != "d":
-        raise element.span.error(f"{element.name} needs a .model of type D; {flat.model.model.name} is another")
-    if len(flat.nodes) > 2:
-        raise _refusal(flat, "its third node")
-    places = dict(_instance_places(flat)) | dict(_model_places(flat))
-    for role, node in zip(("start+", "start-"), flat.nodes, strict=True):
+    element, kind = flat.element, KINDS[flat.element.name[0]]
+    if flat.model.model.kind not in kind.models:
+        types = " or ".join(model.upper() for model in sorted(kind.models))
+        raise element.span.error(f"{element.name} needs a .model of type {types}; {flat.model.model.name} is another")
+    if len(flat.nodes) > len(kind.terminals):
+        raise _refusal(flat, f"its node {len(kind.terminals) + 1}")
+    places = dict(_instance_places(flat, kind)) | dict(_model_places(flat, kind))
+    for role, node in zip(kind.terminals, flat.nodes, strict=False):
         if node in circuit.initial:
-            places[role] = circuit.initial[node]
+            places[f"start:{role}"] = circuit.initial[node]
     places |= {f"m.{level}": place for level, place in enumerate(flat.multipliers)}
-    series = places.get(f"{MODEL}rs")
-    if series and evaluate(*series) == 0:  # ngspice makes no inner node
-        del places[f"{MODEL}rs"]
-        series = None
-    stamp = diode.diode(tuple(places), environment)
-    inner = (f"v({flat.name}#internal)",) if series else ()
-    return stamp, (*(f"v({node})" for node in flat.nodes), *inner), places
+    for name in (*kind.inner, *kind.absent):
+        if f"{MODEL}{name}" in places and evaluate(*places[f"{MODEL}{name}"]) == 0:
+            del places[f"{MODEL}{name}"]
+    stamp = kind.stamp(tuple(places), environment, flat.model.model.kind)
+    nodes = [*flat.nodes, *["0"] * (len(kind.terminals) - len(flat.nodes))]
+    inner = [f"{flat.name}#{name}" for role, name in kind.inner.items() if f"{MODEL}{role}" in places]
+    return stamp, tuple(f"v({node})" for node in (*nodes, *inner)), places
 
 
 def _refusal(flat: FlatElement, what: str) -> UserError:
     return flat.element.span.error(f"{what} of {flat.element.name} has no gradient; ngspice simulates it")
 
 
-def _instance_places(flat: FlatElement) -> Iterator[tuple[str, Place]]:
+def _instance_places(flat: FlatElement, kind: Kind) -> Iterator[tuple[str, Place]]:
     for word in flat.element.words:
         if isinstance(word, Value):
             raise _refusal(flat, f"a number without a name ('{word.span.text}': write area={word.span.text})")
         if word not in FIRST_GUESSES:
             raise _refusal(flat, f"'{word}'")
     for name, value in flat.element.values().items():
-        if name in diode.MODIFIERS:
+        if name in kind.modifiers:
             yield name, (value, flat.scope)
         elif name not in FIRST_GUESSES:
             raise _refusal(flat, f"{name}=")
 
 
-def _model_places(flat: FlatElement) -> Iterator[tuple[str, Place]]:
+def _model_places(flat: FlatElement, kind: Kind) -> Iterator[tuple[str, Place]]:
     model, scope = flat.model.model, flat.model.scope
     for written, value in model.parameters.items():
-        name = diode.SYNONYMS.get(written, written)
-        if not isinstance(value, Value) or (
-            isinstance(value.expression, Name) and not scope.has(value.expression.name)
-        ):
+        name = kind.synonyms.get(written, written)
+        if not isinstance(value, Value) or _is_a_word(value, scope):
             continue
-        if name in NO_EQUATIONS or (name == "level" and evaluate(value, scope) != 1):
+        other_level = name == "level" and evaluate(value, scope) != 1
+        if other_level or name in kind.without_equations or (name in kind.off and evaluate(value, scope) != 0):
             raise value.span.error(
                 f"{written}= of .model {model.name} has no gradient; ngspice simulates it, and there are "
-                f"{' '.join(sorted(diode.VALUES))}"
+                f"{' '.join(sorted(kind.values))}"
             )
-        if name in diode.VALUES:
+        if name in kind.values:
             yield f"{MODEL}{name}", (value, scope)
 
 

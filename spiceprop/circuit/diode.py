@@ -3,54 +3,42 @@
 
 With the junction voltage v, V = k T / q and values at the diode's temperature (see `temperature`),
 
-    i(v) = IS (exp(v/(N V)) - 1)                          v >= -3 N V
-           -IS (1 + (3 N V / (e v))^3)                    below, down to the breakdown voltage Vb
-           -IS exp(-(Vb + v)/(NBV V))                     below that
+    i(v) = that of `junction` with I = IS, V = N k T / q, down to the breakdown voltage Vb,
+           -IS exp(-(Vb + v)/(NBV V))  below,
 
 and above -3 N V the recombination current ISR (exp(v/(NR V)) - 1) ((1 - v/VJ)^2 + 0.005)^(M/2) beside it, which below
-stays what it is at -3 N V (ngspice 46) or is none (39). At high injection
-i becomes i/(1 + sqrt(i/IKF)), in reverse i/(1 + sqrt(-i/IKR)). gmin v is added. The charge is
-
-    q(v) = TT i(v) + CJO VJ (1 - (1 - v/VJ)^(1-M))/(1-M)                            v < FC VJ
-           TT i(v) + CJO (F1 + (F3 (v - FC VJ) + M (v^2 - (FC VJ)^2)/(2 VJ))/F2)     above
-
-with F1 the charge at FC VJ over CJO, F2 = (1-FC)^(1+M), F3 = 1 - FC (1+M). Vb solves
+stays what it is at -3 N V (ngspice 46) or is none (39). At high injection i becomes i/(1 + sqrt(i/IKF)), in reverse
+i/(1 + sqrt(-i/IKR)). gmin v is added. The charge is TT i(v) and the depletion charge of CJO, VJ, M, FC. Vb solves
 IBV = IS (exp((BV - Vb)/(NBV V)) - 1 + Vb/V), so that the branches meet; where IBV < IS BV/V it is BV. RS is in series,
 before an inner node. With ``uic`` the charge starts at the ``.ic`` of the nodes, whatever ``ic=`` says. AREA and m
 multiply IS, ISR, CJO, 1/RS and the knee currents; m multiplies IBV.
 
 Sources: T. L. Quarles, "The SPICE3 implementation guide", UCB/ERL M89/44, 1989; A. Vladimirescu, "The SPICE book",
-1994, ch. 3; second and third branch, recombination and knees as measured with ngspice (`tests/adjoint/test_diode.py`).
+1994, ch. 3; breakdown, recombination and knees as measured with ngspice (`tests/adjoint/test_diode.py`).
 """
 
 from functools import cache
 
 import sympy as sp
 
-from spiceprop.circuit.functions import choose, less, smaller
+from spiceprop.circuit import junction
+from spiceprop.circuit.functions import choose, less
 from spiceprop.circuit.stamps import MINUS, PLUS, Charge, Environment, Stamp, leaving, multiplier, symbols_of
 from spiceprop.circuit.temperature import KELVIN, Temperatures
 
 INNER = sp.Symbol("v inner", real=True)
 MODEL = "model:"
-"""How the roles of a model's values begin."""
 
 DEFAULTS = {"is": 1e-14, "n": 1.0, "cjo": 0.0, "vj": 1.0, "m": 0.5, "tt": 0.0, "fc": 0.5, "eg": 1.11, "xti": 3.0}
 DEFAULTS |= {"ibv": 1e-3, "nr": 2.0, "isr": 0.0}
-OPTIONAL = frozenset({"rs", "bv", "nbv", "ikf", "ikr", "tnom"})
-SYNONYMS = {"js": "is", "cj0": "cjo", "cj": "cjo", "pb": "vj", "mj": "m", "vb": "bv", "vrb": "bv", "ib": "ibv"}
-SYNONYMS |= {"ik": "ikf", "tref": "tnom"}
-OF_NOISE = frozenset({"kf", "af"})
-"""Values that no transient depends on."""
-VALUES = frozenset(DEFAULTS) | OPTIONAL
-MODIFIERS = frozenset({"area", "m", "temp", "dtemp"})
 LAST_WITHOUT_REVERSE_RECOMBINATION = 39
 STEPS_TO_MEET = 3  # of the iteration for Vb, each a factor of IS/IBV closer
 
 
 @cache
 def diode(roles: tuple[str, ...], environment: Environment) -> Stamp:
-    """Roles are the instance's `MODIFIERS`, ``start+`` and ``start-``, and of its model those that are written.
+    """Roles: ``area``, ``m``, ``temp``, ``dtemp`` of the instance, ``model:NAME`` of its model, where they are written,
+    and ``start:+`` and ``start:-``, the ``.ic`` of its nodes.
 
     With a role ``model:rs`` there is an inner node.
     """
@@ -58,7 +46,7 @@ def diode(roles: tuple[str, ...], environment: Environment) -> Stamp:
     card = {role.removeprefix(MODEL): symbol for role, symbol in values.items() if role.startswith(MODEL)}
     parts = Junction(values, {name: sp.Float(value, 17) for name, value in DEFAULTS.items()} | card, environment)
     inner = INNER if "rs" in card else PLUS
-    start = values.get("start+", 0) - values.get("start-", 0)
+    start = values.get("start:+", 0) - values.get("start:-", 0)
     current, v = parts.current(inner - MINUS), sp.Symbol("v", real=True)
     charge = parts.charge(v)
     charges = (Charge(charge.subs(v, inner - MINUS), charge.subs(v, start), {inner: 1, MINUS: -1}),) if charge else ()
@@ -88,9 +76,9 @@ class Junction:
         """i(v) with gmin."""
         card, volts = self.card, self.temperatures.volts
         slope = card["n"] * volts
-        turn = -3 * slope
-        forwards = self.saturation * (sp.exp(v / slope) - 1) + self._recombination(v)
-        reverse = -self.saturation * (1 - (turn / (smaller(v, turn) * sp.E.evalf(17))) ** 3)
+        turn = junction.turn(slope)
+        forwards = junction.forward_current(self.saturation, slope, v) + self._recombination(v)
+        reverse = junction.reverse_current(self.saturation, slope, v)
         if self.version > LAST_WITHOUT_REVERSE_RECOMBINATION:
             reverse += self._recombination(turn)
         if "bv" in card:
@@ -132,10 +120,6 @@ class Junction:
         found = sp.Integer(0) if card["tt"].is_zero else card["tt"] * self.current(v)
         if card["cjo"].is_zero:
             return found
-        vj, m, fc = heat.potential(card["vj"]), card["m"], card["fc"]
+        vj, m = heat.potential(card["vj"]), card["m"]
         cj = heat.capacitance(card["cjo"], card["vj"], m) * self.size
-        below = vj * (1 - (1 - v / vj) ** (1 - m)) / (1 - m)
-        bend = fc * vj
-        first = vj * (1 - (1 - fc) ** (1 - m)) / (1 - m)
-        above = (1 - fc * (1 + m)) * (v - bend) + m / (2 * vj) * (v**2 - bend**2)
-        return found + cj * choose(less(v, bend), below, first + above / (1 - fc) ** (1 + m))
+        return found + junction.depletion_charge(cj, vj, m, card["fc"], v)

@@ -148,6 +148,11 @@ class Simulator:
             raise UserError("ngspice refused the circuit: " + " | ".join(filter(None, said[first : first + 4])))
         self._saves, self._t_stop = tuple(saves), t_stop
         self._vectors = [_vector_name(name) for name in (self._saves if vectors is None else vectors)]
+        for name in self._vectors:
+            if (
+                name != name.lower()
+            ):  # a node that ngspice names in capitals: in a deck's `.save` it has made them small
+                self._command(f"save {name.decode('latin-1')}")
 
     def _load_device(self, library: str) -> None:
         """Load a library once. No circuit may be there: ngspice would crash when it removes one from before."""

@@ -89,7 +89,7 @@ REFUSED = {
     "another level": ("d1 a 0 dm", "d(level=3 is=1n)", "r1", 5, "level= of .model dm has no gradient"),
     "an area without a name": ("d1 a 0 dm 2", "d(is=1n)", "r1", 4, "write area=2"),
     "a perimeter": ("d1 a 0 dm pj=2", "d(is=1n)", "r1", 4, "pj= of d1 has no gradient"),
-    "a third node": ("d1 a 0 t dm", "d(is=1n)", "r1", 4, "its third node of d1 has no gradient"),
+    "a third node": ("d1 a 0 t dm", "d(is=1n)", "r1", 4, "its node 3 of d1 has no gradient"),
     "a model of another kind": ("d1 a 0 dm", "npn(is=1n)", "r1", 4, "needs a .model of type D"),
     "a value that is not written": ("d1 a 0 dm", "d(is=1n)", "model:dm.tt", 5, "has no 'tt' written in it; it has is"),
     "a series resistance of 0": ("d1 a 0 dm", "d(is=1n rs=0)", "model:dm.rs", 5, "does not act as it stands here"),
