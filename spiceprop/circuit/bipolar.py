@@ -32,13 +32,12 @@ import sympy as sp
 
 from spiceprop.circuit import junction
 from spiceprop.circuit.functions import choose, larger, less
-from spiceprop.circuit.stamps import Charge, Environment, Stamp, multiplier, symbols_of
+from spiceprop.circuit.stamps import MODEL, Charge, Environment, Stamp, multiplier, symbols_of
 from spiceprop.circuit.temperature import KELVIN, Temperatures
 
 COLLECTOR, BASE, EMITTER, SUBSTRATE = (sp.Symbol(f"v {name}", real=True) for name in "cbes")
 INNER = {name: sp.Symbol(f"v inner {name}", real=True) for name in ("rc", "rb", "re")}
 OUTER = {"rc": COLLECTOR, "rb": BASE, "re": EMITTER}
-MODEL = "model:"
 
 DEFAULTS = {"is": 1e-16, "bf": 100.0, "nf": 1.0, "ise": 0.0, "ne": 1.5, "br": 1.0, "nr": 1.0, "isc": 0.0, "nc": 2.0}
 DEFAULTS |= {"cje": 0.0, "vje": 0.75, "mje": 0.33, "tf": 0.0, "xtf": 0.0, "itf": 0.0, "tr": 0.0, "fc": 0.5}

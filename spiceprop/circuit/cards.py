@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from spiceprop.circuit import bipolar, diode
-from spiceprop.circuit.stamps import Environment, Stamp
+from spiceprop.circuit.stamps import MODEL, Environment, Stamp
 from spiceprop.errors import UserError
 from spiceprop.netlist import evaluate
 from spiceprop.netlist.expression import Name
@@ -19,7 +19,6 @@ from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import Value
 
 Place = tuple[Value, Scope]
-MODEL = "model:"
 FIRST_GUESSES = frozenset({"off", "ic"})
 """Of the operating point; ngspice takes no charge from ``ic=`` of these devices (measured)."""
 

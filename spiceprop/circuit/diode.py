@@ -23,11 +23,10 @@ import sympy as sp
 
 from spiceprop.circuit import junction
 from spiceprop.circuit.functions import choose, less
-from spiceprop.circuit.stamps import MINUS, PLUS, Charge, Environment, Stamp, leaving, multiplier, symbols_of
+from spiceprop.circuit.stamps import MINUS, MODEL, PLUS, Charge, Environment, Stamp, leaving, multiplier, symbols_of
 from spiceprop.circuit.temperature import KELVIN, Temperatures
 
 INNER = sp.Symbol("v inner", real=True)
-MODEL = "model:"
 
 DEFAULTS = {"is": 1e-14, "n": 1.0, "cjo": 0.0, "vj": 1.0, "m": 0.5, "tt": 0.0, "fc": 0.5, "eg": 1.11, "xti": 3.0}
 DEFAULTS |= {"ibv": 1e-3, "nr": 2.0, "isr": 0.0}

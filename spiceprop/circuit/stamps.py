@@ -26,6 +26,9 @@ WAVE = "wave"
 CONSTANT = "number:"
 """How the roles of numbers in a B source's expression begin: no gradient is asked by them."""
 
+MODEL = "model:"
+"""How the roles of the values of a ``.model`` begin."""
+
 PLUS, MINUS, SENSED_PLUS, SENSED_MINUS = (sp.Symbol(name, real=True) for name in ("v+", "v-", "vc+", "vc-"))
 BRANCH, SENSED_BRANCH, OTHER_BRANCH = (sp.Symbol(name, real=True) for name in ("i", "ic", "i2"))
 
