@@ -70,6 +70,30 @@ def test_a_value_beyond_the_tolerance_ends_with_1(deck, capfd):
     assert found["finite_difference"]["r1"] == pytest.approx(smooth.gradients["r1"] / 2, rel=0.05)
 
 
+SUBSTRATE = """* a transistor whose substrate is a node: ngspice's Newton cannot be very tight there
+v1 in 0 pulse(-0.6 1.2 0.1012m 50.3u 51.1u 0.3021m 2m)
+v2 cc 0 3
+rb in b 10k
+rc cc out 1k
+q1 out b 0 s qm
+vs s 0 -1
+.model qm npn(is=1f bf=80 cjs=20n vjs=0.6 mjs=0.4 rc=30)
+r9 out 0 5k
+c9 out 0 30n
+.tran 5u 1m
+"""
+
+
+def test_differences_are_taken_where_the_steps_do_not_follow_the_value(tmp_path, capfd):
+    path = tmp_path / "substrate.cir"
+    path.write_text(SUBSTRATE)
+    names = ["model:qm.is", "model:qm.cjs", "model:qm.rc", "vs"]
+    code, found = printed(capfd, path, "--loss", "mean(v(out)^2)", "--wrt", *names, "--check")
+    assert code == 0
+    for name in names:
+        assert found["gradients"][name] == pytest.approx(found["finite_difference"][name], rel=2e-3)
+
+
 def test_steps_too_long_for_a_gradient_are_warned_of(tmp_path, capfd):
     path = tmp_path / "coarse.cir"
     path.write_text(
