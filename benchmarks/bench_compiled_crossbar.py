@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One run of a network in ngspice with its large crossbar as a device against a source for each synapse.
 
-The networks of experiments/mnist.toml before training with a second hidden layer, their neurons compiled both times.
+The network of experiments/mnist.toml before training with other layers, its neurons compiled both times; the small one
+is about as large as it takes for a device (`FEWEST_SYNAPSES`).
 The fastest of some runs of each, in turn in one process, with the input currents of one image.
 """
 
@@ -19,6 +20,8 @@ from spiceprop.network import Network, Readout
 RUNS = 5
 NEVER = 10**9
 LAYERS = {
+    "784-100-10": [784, 100, 10],
+    "784-1000-10": [784, 1000, 10],
     "784-100-100-10": [784, 100, 100, 10],
     "784-500-50-10": [784, 500, 50, 10],
     "784-500-100-10": [784, 500, 100, 10],
@@ -46,7 +49,7 @@ def fastest(network: Network, fewest: int, image: np.ndarray) -> tuple[float, fl
 def row(name: str, layers: list) -> dict:
     text = f"[{', '.join(map(str, layers))}]"
     network, images, _ = experiment_network(
-        "mnist", **{"network.layers": text, "network.i_scale": "[0.1, 0.2, 0.2]", "network.spread": 1e-5}
+        "mnist", **{"network.layers": text, "network.i_scale": 0.2, "network.spread": 1e-5}
     )
     synapses = [bar.seen.size * bar.g.shape[2] for bar in network.crossbars[1:]]
     (slow, slow_setting, one), (quick, quick_setting, other) = (
