@@ -54,7 +54,9 @@ def test_every_experiment_of_the_project_loads_and_its_neuron_is_there(path):
     experiment = load_experiment(path)
     assert experiment.name == path.stem
     network = build_network(experiment)
-    assert network.layers == experiment.network.layers
+    section = experiment.network
+    assert network.layers == (section.layers[0], *(part.neurons for part in section.connections()))
+    assert len(network.layers) == len(section.layers)
 
 
 def test_relative_neuron_path_starts_at_the_experiment(written, tmp_path, monkeypatch):
