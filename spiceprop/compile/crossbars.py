@@ -29,7 +29,7 @@ from spiceprop.compile.c_code import filled, template
 from spiceprop.compile.osdi import VERSION, table
 from spiceprop.compile.toolchain import binary
 
-FEWEST_SYNAPSES = 1_000  # below, sources take no longer and need no compiler
+FEWEST_SYNAPSES = 1_000  # where the gain is 1.4 (benchmarks/bench_compiled_crossbar.py); below, little is at stake
 
 
 @dataclass(frozen=True)
