@@ -4,15 +4,16 @@
 The equations and recurrences are those of `batched`, with every charge of every element for itself:
 
     s_n       = h_(n+1) (1 - theta_(n+1)) mu_(n+1)
-    J_n' lambda_n = -dL/dx_n + Q_n' (mu_(n+1) + s_n / r_n),     J_n = F_n + A Q_n / r_n,  r_n = h_n theta_n
+    J_n' lambda_n = -dL/dx_n + P_n' mu_(n+1) + Q_n' s_n / r_n,     J_n = F_n + A Q_n / r_n,  r_n = h_n theta_n
     mu_n      = (A' lambda_n - s_n) / r_n
 
-and dL/dp = sum_n lambda_n' f_p(x_n, t_n) + w_n' q_p(x_n) with w_n = mu_n - mu_(n+1), mu_0 = 0. With ``uic`` the
-charges of t = 0 follow from ``ic=`` and ``.ic``, and q_p(x_0) is their derivative. Without it x_0 is the operating
-point, where charge currents are 0 (capacitors open, inductors short) and the row of a node with ``.ic`` is v - ic = 0,
-or, where branch currents enter it, their sum + 1e10 (v - ic) = 0, so that a voltage source wins (ngspice's CKTload):
+and dL/dp = sum_n lambda_n' f_p(x_n, t_n) + mu_n' d(q_n - q_(n-1))/dp. Here Q_n = d(q_n - q_(n-1))/dx_n and
+P_n = -d(q_(n+1) - q_n)/dx_n, which for all charges but those of `stamps.Increment` is the same. With ``uic`` the
+charges of t = 0 follow from ``ic=`` and ``.ic``. Without it x_0 is the operating point, where charge currents are 0
+(capacitors open, inductors short) and the row of a node with ``.ic`` is v - ic = 0, or, where branch currents enter it,
+their sum + 1e10 (v - ic) = 0, so that a voltage source wins (ngspice's CKTload):
 
-    F_0' lambda_0 = -dL/dx_0 + Q_0' mu_1,     dL/d ic = -lambda_0 of that row,
+    F_0' lambda_0 = -dL/dx_0 + P_0' mu_1,     dL/d ic = -lambda_0 of that row,
 
 so parameters act through the operating point as well. The time points are held fixed, as in `batched`; what it makes
 to move them is in `by_time`, see `moving_edges`.
@@ -46,7 +47,7 @@ def place_key(value: Value, scope: Scope) -> PlaceKey:
 
 @dataclass(frozen=True, eq=False)
 class Matrices:
-    """J and Q of one circuit: patterns found once, entries for a block of points at a time."""
+    """J, Q and P of one circuit: patterns found once, entries for a block of points at a time."""
 
     circuit: WholeCircuit
     jacobian: Pattern
@@ -79,10 +80,17 @@ class Matrices:
             slopes.scatter(charges, charge_columns, np.arange(len(charges)), ones, len(charges)),
         )
 
-    def entries(self, x: np.ndarray, times: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The entries of J and of Q, (entries, points) each; r = inf gives F alone."""
-        q = self.circuit.charge_slopes(x, times)
-        return self.from_rows @ self.circuit.row_slopes(x, times) + self.from_charges @ q / r, self.charge_scatter @ q
+    def entries(
+        self, x: np.ndarray, times: np.ndarray, r: np.ndarray, uic: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The entries of J, Q and P, (entries, points) each; r = inf gives F alone."""
+        circuit = self.circuit
+        q = circuit.charge_slopes(x, times, uic)
+        jacobian = self.from_rows @ circuit.row_slopes(x, times) + self.from_charges @ q / r
+        slopes = self.charge_scatter @ q
+        if not circuit.has_increments:
+            return jacobian, slopes, slopes
+        return jacobian, slopes, self.charge_scatter @ circuit.charge_slopes_behind(x, times, uic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,47 +143,37 @@ class Sweep:
         self.matrices = Matrices.of(run.circuit)
         self.incidence_transposed = run.circuit.incidence.T.tocsr()
         self.losses = by_state.shape[0]
+        self.r = np.concatenate([[np.inf], (run.h * run.theta)[1:]])
         self.mu, self.s = np.zeros((2, self.incidence_transposed.shape[0], self.losses))
         self.by_place: dict[PlaceKey, tuple[Place, np.ndarray]] = {}
         self.by_initial_node: dict[str, np.ndarray] = {}
         self.by_time = np.zeros((self.losses, len(run.times)))
 
     def block(self, points: slice) -> None:
-        run, size = self.run, self.circuit.size
-        x, times, r = run.x[:, points], run.times[points], (run.h * run.theta)[points]
-        first = points.start == 0
-        if first:
-            r = np.concatenate([[np.inf], r[1:]])
-        jacobians, slopes = self.matrices.entries(x, times, r)
-        per_second = self.charge_rates(points)
-        multipliers = np.zeros((self.losses, size + 1, len(times)))
-        weights = np.zeros((self.losses, len(self.mu), len(times)))
-        for n in reversed(range(len(times))):
-            if first and n == 0:
-                weights[:, :, 0] = -self.mu.T
-                if not run.uic:
-                    multipliers[:, :-1, 0] = self.operating_point(jacobians[:, 0], slopes[:, 0]).T
-                continue
-            q = self.matrices.charge_slopes.matrix(slopes[:, n])
-            right = q.T @ (self.mu + self.s / r[n]) - self.by_state[:, :, points.start + n].T
-            solution = self.solve(jacobians[:, n], right)
-            mu = (self.incidence_transposed @ solution - self.s) / r[n]
-            multipliers[:, :-1, n], weights[:, :, n] = solution.T, (mu - self.mu).T
-            by_step = -(per_second[:, n] @ mu)
-            self.by_time[:, points.start + n] += by_step
-            self.by_time[:, points.start + n - 1] -= by_step
-            self.mu = mu
-            self.s = run.h[points.start + n] * (1 - run.theta[points.start + n]) * mu
-        self.collect(x, times, multipliers, weights, points.start)
-
-    def charge_rates(self, points: slice) -> np.ndarray:
-        """(q_n - q_(n-1)) / h_n, (charges, points): what a longer step adds to the charges."""
-        run, from_ = self.run, max(points.start - 1, 0)
-        q = self.circuit.charges(run.x[:, from_ : points.stop], run.times[from_ : points.stop])
-        if from_ == 0 and run.uic:
-            q[:, 0] = self.circuit.initial_charges
-        rates = np.diff(q, axis=1) / run.h[from_ + 1 : points.stop]
-        return rates if points.start else np.hstack([np.zeros((len(q), 1)), rates])
+        """Sweep over these points; what depends on two of them needs their neighbours."""
+        run, first, stop = self.run, points.start, points.stop
+        around = slice(max(first - 1, 0), min(stop + 1, len(run.times)))
+        x, times, uic = run.x[:, around], run.times[around], run.uic and around.start == 0
+        r = self.r[around]
+        entries = self.matrices.entries(x, times, r, uic)
+        per_second = np.diff(self.circuit.charges(x, times, uic), prepend=0.0) / run.h[around]
+        multipliers = np.zeros((self.losses, self.circuit.size + 1, len(times)))
+        mus = np.zeros((self.losses, len(self.mu), len(times)))
+        for n in reversed(range(max(first, 1), stop)):
+            at = n - around.start
+            jacobian, slopes, behind = (part[:, at] for part in entries)
+            matrix = self.matrices.charge_slopes.matrix
+            right = matrix(behind).T @ self.mu + matrix(slopes).T @ (self.s / r[at]) - self.by_state[:, :, n].T
+            solution = self.solve(jacobian, right)
+            mu = (self.incidence_transposed @ solution - self.s) / r[at]
+            multipliers[:, :-1, at], mus[:, :, at] = solution.T, mu.T
+            by_step = -(per_second[:, at] @ mu)
+            self.by_time[:, n] += by_step
+            self.by_time[:, n - 1] -= by_step
+            self.mu, self.s = mu, run.h[n] * (1 - run.theta[n]) * mu
+        if first == 0 and not run.uic:
+            multipliers[:, :-1, 0] = self.operating_point(entries[0][:, 0], entries[2][:, 0]).T
+        self.collect(around, uic, multipliers, mus)
 
     def solve(self, entries: np.ndarray, right: np.ndarray) -> np.ndarray:
         """The transposed system."""
@@ -202,33 +200,25 @@ class Sweep:
             solution[row] = 0.0
         return solution
 
-    def collect(
-        self, x: np.ndarray, times: np.ndarray, multipliers: np.ndarray, weights: np.ndarray, first_point: int
-    ) -> None:
-        """Add lambda' f_p + w' q_p of these points; with ``uic`` x_0 is no solution and q_p that of the ``ic``."""
-        padded, offset, start = self.circuit.padded(x), 0, int(first_point == 0 and self.run.uic)
+    def collect(self, points: slice, uic: bool, multipliers: np.ndarray, mus: np.ndarray) -> None:
+        """Add lambda' f_p + mu' d(q_n - q_(n-1))/dp of these points."""
+        x, times, offset = self.circuit.padded(self.run.x[:, points]), self.run.times[points], 0
+        solved = slice(int(uic), None)  # t = 0 with uic is no solution
+        saved = slice(points.start + int(uic), points.stop)
         for group in self.circuit.groups:
             template, count = group.template, len(group.bound)
             places, function = template.row_sensitivities
-            for (row, role), slope in zip(places, group.evaluate(function, padded, times), strict=True):
-                parts = multipliers[:, group.unknowns[template.row_places[row]], start:] * slope[:, start:]
-                self.add(group, role, parts, slice(first_point + start, first_point + len(times)))
+            for (row, role), slope in zip(places, group.evaluate(function, x, times), strict=True):
+                parts = multipliers[:, group.unknowns[template.row_places[row]], solved] * slope[:, solved]
+                self.add(group, role, parts, saved)
             places, function = template.row_rates
-            for (row, _), slope in zip(places, group.evaluate(function, padded, times), strict=True):
-                parts = multipliers[:, group.unknowns[template.row_places[row]], start:] * slope[:, start:]
-                self.by_time[:, first_point + start : first_point + len(times)] += parts.sum(axis=1)
-            places, function = template.charge_sensitivities
-            values = group.evaluate(function, padded, times)
-            for (charge, role), slope in zip(places, values, strict=True):
+            for (row, _), slope in zip(places, group.evaluate(function, x, times), strict=True):
+                parts = multipliers[:, group.unknowns[template.row_places[row]], solved] * slope[:, solved]
+                self.by_time[:, saved] += parts.sum(axis=1)
+            for (charge, role), slope in group.charge_sensitivities(x, times, uic).items():
                 part = slice(offset + charge * count, offset + (charge + 1) * count)
-                self.add(group, role, weights[:, part, start:] * slope[:, start:])
-            if start:
-                places, function = template.initial_sensitivities
-                values = group.evaluate(function, padded[:, :1], times[:1])
-                for (charge, role), slope in zip(places, values, strict=True):
-                    part = slice(offset + charge * count, offset + (charge + 1) * count)
-                    self.add(group, role, weights[:, part, :1] * slope)
-            offset += count * len(template.stamp.charges)
+                self.add(group, role, mus[:, part] * slope)
+            offset += count * len(template.charge_rows)
 
     def add(self, group: Group, role: int, parts: np.ndarray, points: slice | None = None) -> None:
         """``parts``: (losses, instances, points) of the derivative by a role of the group's elements."""

@@ -70,9 +70,7 @@ def _residuals(
     charged = np.flatnonzero(np.diff(incidence.indptr))
     if not charged.size:
         return np.zeros(len(times)), np.zeros(len(times))
-    q, f = circuit.charges(x, times), circuit.rows(x, times)[charged]
-    if uic:
-        q[:, 0] = circuit.initial_charges
+    q, f = circuit.charges(x, times, uic), circuit.rows(x, times)[charged]
     change = np.diff(incidence[charged] @ q, axis=1, prepend=0.0)
     before = np.hstack([f[:, :1], f[:, :-1]])
     trapezoid, euler = change + h * (f + before) / 2, change + h * f

@@ -57,13 +57,27 @@ class Charge:
 
 
 @dataclass(frozen=True, eq=False)
+class Increment:
+    """A charge that is known by its increments alone: (c_n + c_(n-1)) (v_n - v_(n-1)) in step n.
+
+    ``half`` is c, half of the capacitance; ``voltage`` is v; with ``uic`` they begin as the ``initial`` ones.
+    """
+
+    half: sp.Expr
+    voltage: sp.Expr
+    initial_half: sp.Expr
+    initial_voltage: sp.Expr
+    rows: dict[sp.Symbol, int]
+
+
+@dataclass(frozen=True, eq=False)
 class Stamp:
     """``values`` are the element's numbers by role; ``unknowns`` are in the order in which they are bound."""
 
     unknowns: tuple[sp.Symbol, ...]
     values: dict[str, sp.Symbol]
     rows: Rows
-    charges: tuple[Charge, ...] = ()
+    charges: tuple[Charge | Increment, ...] = ()
 
 
 def value_symbol(role: str) -> sp.Symbol:

@@ -4,112 +4,32 @@
     f(x, t, p) + A i = 0,   i = dq/dt,   q = q(x, p)
 
 as in `mna`, without reductions: x holds all node voltages and branch currents, every charge and flux of an element is
-a charge of its own. Elements with the same stamp form a group, whose expressions are compiled once and evaluated for
-all its instances and time points as arrays. The sparsity patterns of df/dx and dq/dx are found once; what changes
-with time are arrays of their entries, (entries, points).
+a charge of its own. Elements with the same stamp form a `group`, evaluated for all its instances and time points as
+arrays. The sparsity patterns of df/dx and dq/dx are found once; what changes with time are arrays of their entries,
+(entries, points).
+
+Charges that are known by their increments alone (`stamps.Increment`) depend on two points: dq_n on x_n and x_(n-1).
+So `charge_slopes` is d(q_n - q_(n-1))/dx_n and `charge_slopes_behind` -d(q_(n+1) - q_n)/dx_n, which for all others is
+the same. Functions of several points take a flag ``uic``: that the first of them is t = 0 of a run with ``uic``, which
+is no solution, and where charges are those of ``ic=`` and ``.ic``.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import sympy as sp
 from scipy import sparse
 
 from spiceprop.circuit.bind import Binder, Bound
-from spiceprop.circuit.functions import NUMERIC
-from spiceprop.circuit.stamps import CONSTANT, WAVE, Environment, Stamp
-from spiceprop.circuit.symbols import TIME
+from spiceprop.circuit.group import Group
+from spiceprop.circuit.stamps import WAVE, Environment
+from spiceprop.circuit.template import Template
 from spiceprop.circuit.waveforms import Context, Wave
 from spiceprop.errors import UserError
 from spiceprop.netlist import evaluate
 from spiceprop.netlist.flat import FlatCircuit
 
 GROUND = "v(0)"
-
-
-class Template:
-    """A stamp as numpy functions of (its unknowns..., time, its values...).
-
-    ``rows`` and ``charges`` are the values, ``initial`` the charges at t = 0 with ``uic``. The others are derivatives,
-    each a list of places and a function: ``..._slopes`` by unknowns, ``row_rates`` by time, ``..._sensitivities`` by
-    values; a place is (row or charge, unknown or role).
-    """
-
-    def __init__(self, stamp: Stamp):
-        self.stamp = stamp
-        self._arguments = [*stamp.unknowns, TIME, *stamp.values.values()]
-        by_unknown, by_time = dict(enumerate(stamp.unknowns)), {0: TIME}
-        values = enumerate(stamp.values.items())
-        by_value = {place: symbol for place, (role, symbol) in values if not role.startswith(CONSTANT)}
-        self.row_places = [stamp.unknowns.index(row) for row in stamp.rows]
-        rows = list(stamp.rows.values())
-        charges, initial = [charge.value for charge in stamp.charges], [charge.initial for charge in stamp.charges]
-        self.rows, self.charges = self._compile(rows), self._compile(charges)
-        self.row_slopes, self.charge_slopes = self._slopes(rows, by_unknown), self._slopes(charges, by_unknown)
-        self.row_rates = self._slopes(rows, by_time)
-        self.row_sensitivities = self._slopes(rows, by_value)
-        self.charge_sensitivities = self._slopes(charges, by_value)
-        self.initial, self.initial_sensitivities = self._compile(initial), self._slopes(initial, by_value)
-
-    def _compile(self, expressions: list[sp.Expr]) -> Callable:
-        if not expressions:
-            return lambda *_: []
-        return sp.lambdify(self._arguments, expressions, modules=NUMERIC, cse=True, dummify=True)
-
-    def _slopes(
-        self, expressions: list[sp.Expr], symbols: dict[int, sp.Symbol]
-    ) -> tuple[list[tuple[int, int]], Callable]:
-        slopes = {
-            (i, j): sp.diff(sp.sympify(expression), symbol)
-            for i, expression in enumerate(expressions)
-            for j, symbol in symbols.items()
-            if sp.sympify(expression).has(symbol)
-        }
-        slopes = {place: slope for place, slope in slopes.items() if slope != 0}
-        return list(slopes), self._compile(list(slopes.values()))
-
-
-@dataclass(eq=False)
-class Group:
-    """All elements of one stamp.
-
-    Attributes
-    ----------
-    unknowns: (unknowns of the stamp, instances), indices into x; ground is the last one.
-    numbers: of the values, (roles, instances, 1).
-    waves: one an instance, where their value is a waveform.
-    """
-
-    template: Template
-    bound: list[Bound]
-    unknowns: np.ndarray
-    numbers: np.ndarray
-    waves: list[Wave]
-
-    @property
-    def roles(self) -> list[str]:
-        return list(self.template.stamp.values)
-
-    @cached_property
-    def charge_rows(self) -> list[list[tuple[np.ndarray, int]]]:
-        """Of each charge: rows (instances,) and signs that its derivative enters."""
-        places = self.template.stamp.unknowns.index
-        return [
-            [(self.unknowns[places(row)], sign) for row, sign in charge.rows.items()]
-            for charge in self.template.stamp.charges
-        ]
-
-    def evaluate(self, function: Callable, x: np.ndarray, times: np.ndarray) -> list[np.ndarray]:
-        """Each result as (instances, points). ``x`` has a last row of zeros for ground."""
-        values = list(self.numbers)
-        if self.waves:
-            values[self.roles.index(WAVE)] = np.stack([wave.value(times) for wave in self.waves])
-        shape = (self.unknowns.shape[1], len(times))
-        with np.errstate(all="ignore"):  # x at t = 0 with uic is no solution
-            found = function(*(x[index] for index in self.unknowns), times[None, :], *values)
-        return [np.broadcast_to(value, shape) for value in found]
 
 
 class WholeCircuit:
@@ -163,18 +83,14 @@ class WholeCircuit:
                 np.add.at(total, group.unknowns[place], part)
         return total[:-1]
 
-    def charges(self, x: np.ndarray, times: np.ndarray) -> np.ndarray:
+    def charges(self, x: np.ndarray, times: np.ndarray, uic: bool) -> np.ndarray:
         """q, (charges, points): group by group, charge by charge, instance by instance."""
-        x = self.padded(x)
-        found = [part for group in self.groups for part in group.evaluate(group.template.charges, x, times)]
-        return np.concatenate(found) if found else np.zeros((0, len(times)))
+        return self._of_groups(lambda group, x: group.charges(x, times, uic), x)
 
-    @cached_property
-    def initial_charges(self) -> np.ndarray:
-        """q at t = 0 with ``uic``, (charges,)."""
-        x, now = np.zeros((self.size + 1, 1)), np.zeros(1)
-        found = [part[:, 0] for group in self.groups for part in group.evaluate(group.template.initial, x, now)]
-        return np.concatenate(found) if found else np.zeros(0)
+    def _of_groups(self, function: Callable[[Group, np.ndarray], list[np.ndarray]], x: np.ndarray) -> np.ndarray:
+        x = self.padded(x)
+        found = [part for group in self.groups for part in function(group, x)]
+        return np.concatenate(found) if found else np.zeros((0, x.shape[1]))
 
     @cached_property
     def incidence(self) -> sparse.csr_matrix:
@@ -207,22 +123,26 @@ class WholeCircuit:
         found, count = [], 0
         for group in self.groups:
             instances = np.arange(len(group.bound))
-            for charge, column in group.template.charge_slopes[0]:
+            for charge, column in group.charge_places:
                 found.append((count + charge * len(instances) + instances, group.unknowns[column]))
-            count += len(group.template.stamp.charges) * len(instances)
+            count += len(group.template.charge_rows) * len(instances)
         return _joined(found)
 
     def row_slopes(self, x: np.ndarray, times: np.ndarray) -> np.ndarray:
         """df/dx, (entries, points)."""
-        x = self.padded(x)
-        found = [part for group in self.groups for part in group.evaluate(group.template.row_slopes[1], x, times)]
-        return np.concatenate(found) if found else np.zeros((0, len(times)))
+        return self._of_groups(lambda group, x: group.evaluate(group.template.row_slopes[1], x, times), x)
 
-    def charge_slopes(self, x: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """dq/dx, (entries, points)."""
-        x = self.padded(x)
-        found = [part for group in self.groups for part in group.evaluate(group.template.charge_slopes[1], x, times)]
-        return np.concatenate(found) if found else np.zeros((0, len(times)))
+    def charge_slopes(self, x: np.ndarray, times: np.ndarray, uic: bool) -> np.ndarray:
+        """d(q_n - q_(n-1))/dx_n, (entries, points); of an increment the first point has none."""
+        return self._of_groups(lambda group, x: group.charge_slopes(x, times, uic, 0), x)
+
+    def charge_slopes_behind(self, x: np.ndarray, times: np.ndarray, uic: bool) -> np.ndarray:
+        """-d(q_(n+1) - q_n)/dx_n, (entries, points); of an increment the last point has none."""
+        return self._of_groups(lambda group, x: group.charge_slopes(x, times, uic, 1), x)
+
+    @cached_property
+    def has_increments(self) -> bool:
+        return any(group.has_increments for group in self.groups)
 
     def initial_node_rows(self) -> dict[int, str]:
         """Rows of the nodes with ``.ic``, which ngspice holds there in the operating point."""

@@ -13,7 +13,7 @@ import pytest
 
 from spiceprop.circuit.bind import Binder
 from spiceprop.circuit.stamps import Environment
-from spiceprop.circuit.whole import Template
+from spiceprop.circuit.template import Template
 from spiceprop.errors import UserError
 from spiceprop.netlist import Scope, evaluate, flatten, read_text
 from spiceprop.netlist.expression import OF_TWO, PARAMETER_FUNCTIONS, SOURCE_FUNCTIONS
