@@ -9,8 +9,10 @@ not know of a model (a maker's name, a rating) it drops with a warning, and so i
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from spiceprop.circuit import bipolar, diode
-from spiceprop.circuit.stamps import MODEL, Environment, Stamp
+import sympy as sp
+
+from spiceprop.circuit import bipolar, diode, mosfet
+from spiceprop.circuit.stamps import CONSTANT, MODEL, Environment, Stamp
 from spiceprop.errors import UserError
 from spiceprop.netlist import evaluate
 from spiceprop.netlist.expression import Name
@@ -32,11 +34,12 @@ class Kind:
     models: types of ``.model``.
     terminals: their names, the optional ones last; those that are not there are ground.
     fewest: terminals that must be there.
-    inner: resistances in series and what ngspice calls the nodes behind them; at 0 there is none.
+    inner: what ngspice calls the nodes behind resistances in series, by the stamp's unknown.
     values: of the model, that act; ``synonyms`` are other names of them.
     without_equations: values that change a transient and are refused.
     off: values that are refused unless they are 0, with which ngspice does without them.
-    absent: values that ngspice takes for not given when they are 0.
+    absent: values of the model or the instance that ngspice takes for not given when they are 0.
+    constants: values of the model that act and are whole numbers, which have no derivative.
     modifiers: of the instance, that act.
     stamp: (roles, environment, type of the model) to equations.
     """
@@ -44,7 +47,7 @@ class Kind:
     models: frozenset[str]
     terminals: tuple[str, ...]
     fewest: int
-    inner: dict[str, str]
+    inner: dict[sp.Symbol, str]
     values: frozenset[str]
     synonyms: dict[str, str]
     without_equations: frozenset[str]
@@ -52,13 +55,14 @@ class Kind:
     stamp: Callable[[tuple[str, ...], Environment, str], Stamp]
     off: frozenset[str] = field(default_factory=frozenset)
     absent: frozenset[str] = field(default_factory=frozenset)
+    constants: frozenset[str] = field(default_factory=frozenset)
 
 
 DIODE = Kind(
     models=frozenset({"d"}),
     terminals=("+", "-"),
     fewest=2,
-    inner={"rs": "internal"},
+    inner={diode.INNER: "internal"},
     values=frozenset(diode.DEFAULTS) | {"rs", "bv", "nbv", "ikf", "ikr", "tnom"},
     synonyms={"js": "is", "cj0": "cjo", "cj": "cjo", "pb": "vj", "mj": "m", "vb": "bv", "vrb": "bv", "ib": "ibv"}
     | {"ik": "ikf", "tref": "tnom"},
@@ -71,6 +75,7 @@ DIODE = Kind(
     ),
     modifiers=frozenset({"area", "m", "temp", "dtemp"}),
     stamp=lambda roles, environment, _: diode.diode(roles, environment),
+    absent=frozenset({"rs"}),
 )
 COEFFICIENTS = (
     *("vaf", "var", "ikf", "ikr", "rc", "re", "rb", "rm", "irb", "nf", "nr", "ne", "nc", "ns", "bf", "br"),
@@ -80,7 +85,7 @@ BIPOLAR = Kind(
     models=frozenset({"npn", "pnp"}),
     terminals=("c", "b", "e", "s"),
     fewest=3,
-    inner={"rc": "collCX", "rb": "base", "re": "emitter"},
+    inner={bipolar.INNER["rc"]: "collCX", bipolar.INNER["rb"]: "base", bipolar.INNER["re"]: "emitter"},
     values=frozenset(bipolar.DEFAULTS) | {"vaf", "var", "ikf", "ikr", "rc", "rb", "rbm", "irb", "re", "vtf", "tnom"},
     synonyms={"va": "vaf", "ik": "ikf", "vb": "var", "pe": "vje", "me": "mje", "pc": "vjc", "mc": "mjc", "ccs": "cjs"}
     | {"csub": "cjs", "ps": "vjs", "ms": "mjs", "pt": "xti", "tref": "tnom", "jbf": "ikf", "jbr": "ikr"},
@@ -93,9 +98,23 @@ BIPOLAR = Kind(
     modifiers=frozenset({"area", "m", "temp", "dtemp"}),
     stamp=bipolar.bipolar,
     off=frozenset({"ptf"}),
-    absent=frozenset({"vaf", "var", "ikf", "ikr", "irb", "vtf"}),
+    absent=frozenset({"vaf", "var", "ikf", "ikr", "irb", "vtf", "rc", "rb", "re"}),
 )
-KINDS = {"d": DIODE, "q": BIPOLAR}
+MOSFET = Kind(
+    models=frozenset({"nmos", "pmos"}),
+    terminals=("d", "g", "s", "b"),
+    fewest=4,
+    inner={mosfet.INNER_DRAIN: "drain", mosfet.INNER_SOURCE: "source"},
+    values=frozenset(mosfet.DEFAULTS)
+    | {"tox", "nsub", "rd", "rs", "rsh", "js", "cbd", "cbs", "cj", "cjsw", "tnom", "tpg"},
+    synonyms={"vt0": "vto", "u0": "uo", "tref": "tnom"},
+    without_equations=frozenset(),
+    modifiers=frozenset(mosfet.SIZES) | {"m", "temp", "dtemp"},
+    stamp=mosfet.mosfet,
+    absent=frozenset({"rd", "rs", "rsh", "js", "tox", "ad", "as"}),
+    constants=frozenset({"tpg"}),
+)
+KINDS = {"d": DIODE, "q": BIPOLAR, "m": MOSFET}
 
 
 def bind_card(
@@ -118,12 +137,12 @@ def bind_card(
         if node in circuit.initial:
             places[f"start:{role}"] = circuit.initial[node]
     places |= {f"m.{level}": place for level, place in enumerate(flat.multipliers)}
-    for name in (*kind.inner, *kind.absent):
-        if f"{MODEL}{name}" in places and evaluate(*places[f"{MODEL}{name}"]) == 0:
-            del places[f"{MODEL}{name}"]
+    for role in [role for role in places if role.removeprefix(MODEL) in kind.absent]:
+        if evaluate(*places[role]) == 0:
+            del places[role]
     stamp = kind.stamp(tuple(places), environment, flat.model.model.kind)
     nodes = [*flat.nodes, *["0"] * (len(kind.terminals) - len(flat.nodes))]
-    inner = [f"{flat.name}#{name}" for role, name in kind.inner.items() if f"{MODEL}{role}" in places]
+    inner = [f"{flat.name}#{kind.inner[symbol]}" for symbol in stamp.unknowns if symbol in kind.inner]
     return stamp, tuple(f"v({node})" for node in (*nodes, *inner)), places
 
 
@@ -157,7 +176,7 @@ def _model_places(flat: FlatElement, kind: Kind) -> Iterator[tuple[str, Place]]:
                 f"{' '.join(sorted(kind.values))}"
             )
         if name in kind.values:
-            yield f"{MODEL}{name}", (value, scope)
+            yield f"{CONSTANT if name in kind.constants else MODEL}{name}", (value, scope)
 
 
 def _is_a_word(value: Value, scope: Scope) -> bool:

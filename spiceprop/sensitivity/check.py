@@ -93,16 +93,16 @@ def check(problem: Problem, tolerance: float, progress: ProgressBar | None = Non
     if not found.ok:
         return Checked(found)
     even = analysis.even(analysis.even_step(trajectory))
-    differences, failures = _differences(problem, even, progress)
-    sizes = [abs(one.value * found.values[name]) for name, one in differences.items() if math.isfinite(one.value)]
+    references, failures = differences(problem, even, progress)
+    sizes = [abs(one.value * found.values[name]) for name, one in references.items() if math.isfinite(one.value)]
     floor = FLOOR * max(sizes, default=0.0)
-    away = [name for name, one in differences.items() if not agree(found, name, one, tolerance, floor)]
+    away = [name for name, one in references.items() if not agree(found, name, one, tolerance, floor)]
     warnings = [*found.warnings, *failures, *_coarse_warnings(problem, even, found, tolerance)]
-    return Checked(replace(found, warnings=warnings), differences, tuple(away))
+    return Checked(replace(found, warnings=warnings), references, tuple(away))
 
 
-def _differences(
-    problem: Problem, even: Analysis, progress: ProgressBar | None
+def differences(
+    problem: Problem, even: Analysis, progress: ProgressBar | None = None
 ) -> tuple[dict[str, Difference], list[str]]:
     """By name, nan where a run fails with the tight and with the ordinary Newton; and a message for each of those."""
     if progress:

@@ -16,6 +16,7 @@ import numpy as np
 from spiceprop.adjoint.moving_edges import with_moving_edges
 from spiceprop.adjoint.sparse import WholeAdjoint, place_key, whole_adjoint
 from spiceprop.adjoint.whole_steps import WholeRun
+from spiceprop.circuit.stamps import CONSTANT
 from spiceprop.circuit.whole import WholeCircuit
 from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.engines import Status, Trajectory
@@ -114,7 +115,12 @@ class Problem:
     def _check_targets(self) -> None:
         """Every number asked for stands in the equations: one that does not is refused, not 0."""
         bound = [element for group in self.whole.groups for element in group.bound]
-        known = {place_key(*place) for element in bound for place in element.places.values()}
+        known = {
+            place_key(*place)
+            for element in bound
+            for role, place in element.places.items()
+            if not role.startswith(CONSTANT)
+        }
         for target in self.targets:
             if target.wave or target.node or target.parameter or any(place_key(*p) in known for p in target.places):
                 continue
