@@ -95,7 +95,7 @@ DECKS = {
 }
 PMOS = stage(
     "vto=-0.8 kp=20u lambda=0.02 gamma=0.5 phi=0.7 tox=20n cbd=2n cbs=1n rd=200 rs=100 is=2f",
-    "m1 out g dd b mm w=600u l=50u",
+    "m1 out g dd b mm w=100u l=20u",
     UPSIDE_DOWN,
     "pmos",
 )
