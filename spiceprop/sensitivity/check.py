@@ -17,7 +17,7 @@ from pathlib import Path
 
 from spiceprop.adjoint.finite_difference import Difference, central_difference
 from spiceprop.cluster.isolated import IsolatedSimulator
-from spiceprop.engines import Status
+from spiceprop.engines import Status, Trajectory
 from spiceprop.netlist import read_netlist
 from spiceprop.report import ProgressBar
 from spiceprop.sensitivity.gradient import Gradient, Problem
@@ -109,21 +109,33 @@ def differences(
         progress.expect(len(problem.targets))
     found, failures = {}, []
     points = len(problem.run(even).times)
+    ways = [(even.tight(), points), (even, None)]
+    # a Newton that cannot be that tight (ngspice's matrix is not everywhere the derivative) makes shorter steps, which
+    # follow each value: differences would be noise, and the runs without end
+    if not _within(problem.run(even.tight()), points):
+        del ways[0]
     for target in problem.targets:
-        # a Newton that cannot be that tight (ngspice's matrix is not everywhere the derivative) makes shorter steps,
-        # which follow each value: differences would be noise
-        for reference, steps in ((even.tight(), points), (even, None)):
-            try:
-                found[target.name] = difference(problem, reference, target, steps)
-                break
-            except Failed as failed:
-                message = f"no finite difference of {target.name}: {failed.status}, {failed.message}"
-        else:
-            found[target.name] = Difference(math.nan, math.nan)
-            failures.append(message)
+        found[target.name], message = _difference(problem, ways, target)
+        failures += [message] if message else []
         if progress:
             progress(1, target.name)
     return found, failures
+
+
+def _difference(problem: Problem, ways: list[tuple[Analysis, int | None]], target: Target) -> tuple[Difference, str]:
+    """By the first of the ways that works, and why there is none; a way that does not work is left out from then on."""
+    while True:
+        try:
+            return difference(problem, ways[0][0], target, ways[0][1]), ""
+        except Failed as failed:
+            if len(ways) == 1:
+                message = f"no finite difference of {target.name}: {failed.status}, {failed.message}"
+                return Difference(math.nan, math.nan), message
+            del ways[0]
+
+
+def _within(trajectory: Trajectory, points: int | None) -> bool:
+    return trajectory.ok and (points is None or len(trajectory.times) <= points + MORE_POINTS)
 
 
 def agree(found: Gradient, name: str, reference: Difference, tolerance: float, floor: float) -> bool:
@@ -158,10 +170,8 @@ def difference(problem: Problem, analysis: Analysis, target: Target, points: int
     def loss(number: float) -> float:
         with varied(problem.circuit, target, number) as circuit:
             trajectory = problem.run(analysis, circuit)
-        if not trajectory.ok:
-            raise Failed(trajectory.status, trajectory.message)
-        if points is not None and len(trajectory.times) > points + MORE_POINTS:
-            raise Failed(trajectory.status, "its steps follow the solution")
+        if not _within(trajectory, points):
+            raise Failed(trajectory.status, trajectory.message or "its steps follow the solution")
         return problem.slopes(trajectory).value
 
     if target.is_time:

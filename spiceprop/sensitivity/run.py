@@ -24,7 +24,7 @@ from spiceprop.netlist import FlatCircuit, Netlist
 
 KEPT = frozenset({"temp", "tnom", "gmin", "maxord", "itl1", "itl2", "itl4", "itl5", "gminsteps", "srcsteps"})
 EVEN = {"trtol": 1e12}
-TIGHT = {"reltol": 1e-9, "vntol": 1e-12, "abstol": 1e-18, "chgtol": 1e-16}
+TIGHT = {"reltol": 1e-9, "vntol": 1e-12, "abstol": 1e-15, "chgtol": 1e-16}
 MOST_POINTS, MOST_TIMES_POINTS = 20_000, 5
 
 
