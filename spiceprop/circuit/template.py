@@ -7,6 +7,7 @@ role), each by its number.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import sympy as sp
 
@@ -78,3 +79,7 @@ class Template:
         }
         slopes = {place: slope for place, slope in slopes.items() if slope != 0}
         return list(slopes), self._compile(list(slopes.values()))
+
+
+template_of = cache(Template)
+"""Compiled once: stamps are kept as well, and circuits that differ in their numbers alone share them."""

@@ -23,7 +23,7 @@ from scipy import sparse
 from spiceprop.circuit.bind import Binder, Bound
 from spiceprop.circuit.group import Group
 from spiceprop.circuit.stamps import WAVE, Environment
-from spiceprop.circuit.template import Template
+from spiceprop.circuit.template import template_of
 from spiceprop.circuit.waveforms import Context, Wave
 from spiceprop.errors import UserError
 from spiceprop.netlist import evaluate
@@ -53,6 +53,20 @@ class WholeCircuit:
     def size(self) -> int:
         return len(self.names)
 
+    @cached_property
+    def quantities(self) -> dict[str, int]:
+        """What a loss may name, to the unknown it is; ground is the last. i(x1.v1) and i(v.x1.v1) mean the same."""
+        found = dict(self.index) | {"v(gnd)": self.size}
+        for flat in self.circuit.elements:
+            if f"i({flat.name})" in found:
+                found[f"i({flat.prefix}{flat.element.name})"] = found[f"i({flat.name})"]
+        return found
+
+    @cached_property
+    def edges(self) -> np.ndarray:
+        """Times at which sources bend."""
+        return np.array([edge for group in self.groups for wave in group.waves for edge in wave.edges])
+
     def _grouped(self, bound: list[Bound]) -> list[Group]:
         by_stamp: dict[int, list[Bound]] = {}
         for element in bound:
@@ -68,7 +82,7 @@ class WholeCircuit:
         for row, role in enumerate(stamp.values):
             if role != WAVE:
                 numbers[row, :, 0] = [evaluate(*element.places[role]) for element in members]
-        return Group(Template(stamp), members, unknowns, numbers, waves)
+        return Group(template_of(stamp), members, unknowns, numbers, waves)
 
     def padded(self, x: np.ndarray) -> np.ndarray:
         """x with ground as its last row."""

@@ -38,7 +38,7 @@ class Work:
 
     def blame(self, image: int, fault: Fault) -> None:
         """Count a failure while ``image`` was simulated; behind the last one, while all were differentiated."""
-        images = range(len(self.task.labels)) if image == len(self.task.labels) else [image]
+        images = range(len(self.task)) if image == len(self.task) else [image]
         for blamed in images:
             self.failures.setdefault(blamed, []).append(fault)
         lost = {number: faults[-1] for number, faults in self.failures.items() if len(faults) >= GIVEN_UP_AFTER}
@@ -114,7 +114,7 @@ class Seat:
         if task == self.answered and count != self.seen:
             self.image, self.seen = image, count
             # behind the last image comes the gradient, and a new process compiles it first
-            allowance = START_SECONDS if image == len(self.works[0].task.labels) else 0.0
+            allowance = START_SECONDS if image == len(self.works[0].task) else 0.0
             self.deadline = time.monotonic() + allowance + self.time_limit
 
     def check_time(self) -> None:

@@ -55,6 +55,9 @@ class Task:
     detail: bool = False
     given_up: dict[int, tuple[Status, str]] = field(default_factory=dict)
 
+    def __len__(self) -> int:
+        return len(self.labels)
+
 
 @dataclass(frozen=True)
 class Result:

@@ -15,6 +15,8 @@ class Status(StrEnum):
     NOT_CONVERGED = "not converged"
     TIMED_OUT = "timed out"
     CRASHED = "crashed"
+    REFUSED = "refused"
+    """Of a sample whose numbers the netlist, or ngspice, does not take; where it is the netlist, it is an error."""
 
 
 @dataclass(frozen=True)

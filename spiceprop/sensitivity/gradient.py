@@ -6,7 +6,9 @@ A run of ngspice (see `run`), one backward sweep for the derivatives by every nu
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +28,9 @@ from spiceprop.netlist.tree import BehaviouralSource
 from spiceprop.sensitivity.chain import Chain
 from spiceprop.sensitivity.loss import Loss, LossSlopes, Window
 from spiceprop.sensitivity.names import Names, Target
+from spiceprop.sensitivity.outputs import Outputs
 from spiceprop.sensitivity.run import Analysis, simulate, steps_of
+from spiceprop.sensitivity.vary import assigned
 
 SWITCHING_FUNCTIONS = frozenset({"u", "sgn", "floor", "ceil", "nint", "eq0", "ne0", "gt0", "lt0", "ge0", "le0"})
 SWITCHING_OPERATORS = frozenset({"?:", "<", ">", "<=", ">=", "==", "!=", "!"})
@@ -85,7 +89,7 @@ class Gradient:
 
 @dataclass(eq=False)
 class Problem:
-    """A netlist's circuit, its analysis, a loss and targets.
+    """A netlist's circuit, its analysis, a loss (or what else is read off its runs) and targets.
 
     Raises
     ------
@@ -93,7 +97,7 @@ class Problem:
     """
 
     netlist: Netlist
-    loss: Loss
+    loss: Loss | Outputs
     wanted: Sequence[str] | None
     simulator: IsolatedSimulator
     circuit: FlatCircuit = field(init=False)
@@ -126,19 +130,18 @@ class Problem:
                 continue
             raise target.places[0][0].span.error(f"'{target.name}' has no gradient: it does not act as it stands here")
 
-    @cached_property
+    @property
     def quantities(self) -> dict[str, int]:
-        """What a loss may name, to the unknown it is; ground is the last. i(x1.v1) and i(v.x1.v1) mean the same."""
-        found = dict(self.whole.index) | {"v(gnd)": self.whole.size}
-        for flat in self.circuit.elements:
-            if f"i({flat.name})" in found:
-                found[f"i({flat.prefix}{flat.element.name})"] = found[f"i({flat.name})"]
-        return found
+        return self.whole.quantities
 
-    @cached_property
-    def edges(self) -> np.ndarray:
-        times = [edge for group in self.whole.groups for wave in group.waves for edge in wave.edges]
-        return np.array(times)
+    @contextmanager
+    def at(self, numbers: Sequence[float]) -> Iterator["Problem"]:
+        """The same problem with other numbers for its targets, without a change to the text."""
+        with assigned(self.circuit, self.targets, numbers) as (circuit, targets):
+            found = copy(self)
+            found.circuit, found.targets = circuit, targets
+            found.whole = WholeCircuit(circuit, self.whole.environment)
+            yield found
 
     def run(self, analysis: Analysis, circuit: FlatCircuit | None = None) -> Trajectory:
         return simulate(self.simulator, circuit or self.circuit, analysis, self.whole.names)
@@ -157,10 +160,14 @@ class Problem:
 
     def slopes(self, trajectory: Trajectory) -> LossSlopes:
         """The loss on a run and its derivatives by the saved values."""
+        return self.loss.evaluate(*self.seen(trajectory))
+
+    def seen(self, trajectory: Trajectory) -> tuple[dict[str, np.ndarray], np.ndarray, Window, np.ndarray]:
+        """What a loss sees of a run: quantities by name and times of the saved points, its window, edges of sources."""
         window = Window.of(trajectory.times, self.analysis.t_start, self.analysis.transient.t_stop)
         values = self.whole.padded(trajectory.values)
         quantities = {name: values[self.quantities[name]] for name in self.loss.probes}
-        return self.loss.evaluate(quantities, trajectory.times, window, self.edges)
+        return quantities, trajectory.times, window, self.whole.edges
 
     def adjoint(self, run: WholeRun, slopes: LossSlopes) -> WholeAdjoint:
         """Of the loss, and behind it of the loss with samples for vertices, where it has a maximum."""
@@ -203,15 +210,21 @@ class Problem:
             slopes.value, gradients, values, warnings, run.unexplained, len(trajectory.times), trajectory.status
         )
 
+    def jumps(self) -> list[str]:
+        """A warning of elements that may jump."""
+        jumping = [flat.name for flat in self.circuit.elements if may_jump(flat)]
+        if not jumping:
+            return []
+        names = " ".join(jumping[:10]) + (" ..." if len(jumping) > 10 else "")
+        return [f"{names}: what switches at a threshold may jump, and the derivative does not see when"]
+
     def _warnings(self, run: WholeRun, adjoint: WholeAdjoint, found: dict[str, np.ndarray]) -> list[str]:
         warnings = []
         if run.unexplained:
             warnings.append(
                 f"{run.unexplained} of {len(run.h) - 1} steps obey no known integration rule: the gradient is a guess"
             )
-        if jumping := [flat.name for flat in self.circuit.elements if may_jump(flat)]:
-            names = " ".join(jumping[:10]) + (" ..." if len(jumping) > 10 else "")
-            warnings.append(f"{names}: what switches at a threshold may jump, and the derivative does not see when")
+        warnings += self.jumps()
         for target in self.targets:
             if target.wave and not any((id(v), id(s)) in adjoint.by_place for v, s in target.places):
                 warnings.append(f"{target.name} does not act: ngspice takes its default in place of 0")

@@ -173,19 +173,19 @@ class Integrand:
 
 
 class Loss:
-    """A loss read from its text; quantities are named ``v(node)`` and ``i(element)``, as in `circuit.bind`.
+    """A loss read from its text, or from its tree; quantities are named ``v(node)`` and ``i(element)``.
 
     Raises
     ------
     UserError: with the position in the text.
     """
 
-    def __init__(self, text: str):
+    def __init__(self, text: str, tree: Expression | None = None):
         self.text = text
         self.integrands: list[Integrand] = []
         self.probes: dict[str, Probe] = {}
         self._symbols: dict[str, sp.Symbol] = {}
-        self.outer = self._translate(read_loss(text))
+        self.outer = self._translate(read_loss(text) if tree is None else tree)
         if not self.integrands:
             raise UserError(f"loss '{text}' has no waveform: write for example 'mean((v(out)-0.5)^2)'")
 

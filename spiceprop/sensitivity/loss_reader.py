@@ -8,7 +8,7 @@ functions. ``^`` and ``**`` are the mathematical power and group from the right.
 from dataclasses import dataclass
 
 from spiceprop.errors import UserError
-from spiceprop.netlist.expression import CONSTANTS, Call, Expression, Name, Operation, Probe
+from spiceprop.netlist.expression import CONSTANTS, Call, Expression, Name, Operation, Probe, walk
 from spiceprop.netlist.expression_reader import ExpressionReader
 from spiceprop.netlist.source import LogicalLine, Source, Span
 
@@ -38,12 +38,26 @@ def read_loss(text: str) -> Expression:
     ------
     UserError: with the position in the text.
     """
+    tree = _tree(text)
+    _check(tree, None)
+    return tree
+
+
+def read_waveform(text: str) -> Call | None:
+    """``final(...)`` of a text without a reduction, whose integrand is the waveform; None of a text with one."""
+    tree = _tree(text)
+    if any(map(is_reduction, walk(tree))):
+        return None
+    found = Call("final", (tree,), tree.span)
+    _check(found, None)
+    return found
+
+
+def _tree(text: str) -> Expression:
     text = " ".join(text.split())
     if not text:
         raise UserError("the loss is empty: write for example 'mean((v(out)-0.5)^2)'")
-    tree = LossReader(LossText(Source("loss", text), text, ((0, 0),)), 0, source=True).read_all()
-    _check(tree, None)
-    return tree
+    return LossReader(LossText(Source("loss", text), text, ((0, 0),)), 0, source=True).read_all()
 
 
 class LossReader(ExpressionReader):

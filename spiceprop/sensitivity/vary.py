@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A flat circuit with another number for a target, without a change to its text."""
+"""A flat circuit with other numbers for targets, without a change to its text."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -16,32 +16,57 @@ from spiceprop.sensitivity.names import Target
 
 @contextmanager
 def varied(circuit: FlatCircuit, target: Target, number: float) -> Iterator[FlatCircuit]:
-    """The circuit with ``number`` where the target stands: a parameter is overridden in its scope for a while."""
-    value = Value(Number(number), None)
-    if target.parameter:
-        scope, name = target.parameter
-        before = scope.overrides
-        scope.overrides = before | {name: value}
+    """The circuit with ``number`` where the target stands."""
+    with assigned(circuit, [target], [number]) as (found, _):
+        yield found
+
+
+@contextmanager
+def assigned(
+    circuit: FlatCircuit, targets: Sequence[Target], numbers: Sequence[float]
+) -> Iterator[tuple[FlatCircuit, list[Target]]]:
+    """The circuit with a number for each target, and the targets as they stand in it.
+
+    A parameter is overridden in its scope for a while; what stands elsewhere is put into a circuit of its own.
+    """
+    before = {id(scope): (scope, scope.overrides) for scope, _ in (t.parameter for t in targets if t.parameter)}
+    values: dict[PlaceKey, Value] = {}
+    found = []
+    try:
+        for target, number in zip(targets, numbers, strict=True):
+            places = target.places
+            if target.parameter:
+                scope, name = target.parameter
+                scope.overrides = scope.overrides | {name: Value(Number(number), None)}
+            else:
+                value = Value(Number(number), places[0][0].span)
+                values |= {place_key(*place): value for place in places}
+                places = tuple((value, scope) for _, scope in places)
+            found.append(replace(target, number=number, places=places))
         _forget_numbers(circuit)
-        try:
-            yield circuit
-        finally:
-            scope.overrides = before
-            _forget_numbers(circuit)
-        return
-    keys = {place_key(*place) for place in target.places}
+        yield _substituted(circuit, values), found
+    finally:
+        for scope, overrides in before.values():
+            scope.overrides = overrides
+        _forget_numbers(circuit)
+
+
+def _substituted(circuit: FlatCircuit, values: dict[PlaceKey, Value]) -> FlatCircuit:
+    """The circuit with other values at the places of these keys."""
+    if not values:
+        return circuit
+
+    def swapped(value: Value, scope: Scope) -> Value:
+        return values.get(place_key(value, scope), value)
 
     def substitute(flat: FlatElement) -> FlatElement:
         def swap(old: Value | None) -> Value | None:
-            return value if old is not None and place_key(old, flat.scope) in keys else old
+            return old if old is None else swapped(old, flat.scope)
 
-        return replace(flat, element=_with_values(flat.element, swap), model=_with_model(flat.model, keys, value))
+        return replace(flat, element=_with_values(flat.element, swap), model=_with_model(flat.model, swapped))
 
-    initial = {
-        node: (value, scope) if place_key(old, scope) in keys else (old, scope)
-        for node, (old, scope) in circuit.initial.items()
-    }
-    yield replace(circuit, elements=[substitute(flat) for flat in circuit.elements], initial=initial)
+    initial = {node: (swapped(old, scope), scope) for node, (old, scope) in circuit.initial.items()}
+    return replace(circuit, elements=[substitute(flat) for flat in circuit.elements], initial=initial)
 
 
 def _forget_numbers(circuit: FlatCircuit) -> None:
@@ -53,16 +78,15 @@ def _forget_numbers(circuit: FlatCircuit) -> None:
             scope = scope.caller
 
 
-def _with_model(flat: FlatModel | None, keys: set[PlaceKey], value: Value) -> FlatModel | None:
-    """The model with ``value`` at those of its values that the keys name."""
+def _with_model(flat: FlatModel | None, swapped: Callable[[Value, Scope], Value]) -> FlatModel | None:
+    """The model with each of its values through ``swapped``."""
     if flat is None:
         return None
-    changed = {
-        name: value
-        for name, old in flat.model.parameters.items()
-        if isinstance(old, Value) and place_key(old, flat.scope) in keys
-    }
-    return replace(flat, model=replace(flat.model, parameters=flat.model.parameters | changed)) if changed else flat
+    old = {name: value for name, value in flat.model.parameters.items() if isinstance(value, Value)}
+    changed = {name: swapped(value, flat.scope) for name, value in old.items()}
+    if all(changed[name] is value for name, value in old.items()):
+        return flat
+    return replace(flat, model=replace(flat.model, parameters=flat.model.parameters | changed))
 
 
 def _with_values(element: Element, swap: Callable[[Value | None], Value | None]) -> Element:

@@ -129,7 +129,7 @@ class CircuitNetwork(nn.Module):
         return torch.stack([self.neuron[name] * value if value else self.neuron[name] - 1.0 for name, value in found])
 
 
-class CircuitLayer(CircuitNetwork):
+class NeuronLayer(CircuitNetwork):
     """One crossbar and its neurons: (images, inputs) in [0, 1] to (images, neurons) in volt.
 
     ``neuron`` is ``"FILE.cir:SUBCKT"``; further words are keys of [network], see ``docs/experiments.md``.

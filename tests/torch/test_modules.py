@@ -19,7 +19,7 @@ from spiceprop.errors import UserError
 from spiceprop.experiment import circuit_of
 from spiceprop.learning import batch_gradient
 from spiceprop.network import Readout
-from spiceprop.torch import CircuitLayer, CircuitNetwork
+from spiceprop.torch import CircuitNetwork, NeuronLayer
 
 ENGINES = ("native", "ngspice")
 MIF = f"{NETLISTS / 'mif.cir'}:mif"
@@ -109,7 +109,7 @@ def test_gradient_of_conductances_is_that_of_training(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_circuit_between_other_layers_learns_by_an_optimiser_of_torch(engine):
     torch.manual_seed(0)
-    layer = CircuitLayer(4, 3, MIF, engine=engine, t_stop=10e-3, t_max=5e-4, i_scale=0.3, spread=2e-5, workers=1)
+    layer = NeuronLayer(4, 3, MIF, engine=engine, t_stop=10e-3, t_max=5e-4, i_scale=0.3, spread=2e-5, workers=1)
     model = torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.Sigmoid(), layer, torch.nn.Linear(3, 2))
     model[3].weight.data *= 50  # membranes are some 10 mV
     x, labels = torch.rand(8, 5), torch.arange(8) % 2
@@ -221,7 +221,7 @@ def test_the_network_of_an_experiment():
 )
 def test_wrong_requests_are_refused(words, said):
     with pytest.raises(UserError, match=said):
-        CircuitLayer(4, 3, MIF, **{"engine": "native", "t_stop": 10e-3, **words})
+        NeuronLayer(4, 3, MIF, **{"engine": "native", "t_stop": 10e-3, **words})
 
 
 def test_samples_of_another_size_are_refused():
