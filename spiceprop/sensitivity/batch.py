@@ -11,6 +11,7 @@ the runs are the derivative (see `run`); the grid is found once, from the netlis
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 
 import numpy as np
 
@@ -19,11 +20,13 @@ from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.engines import Status, Trajectory, transient_of
 from spiceprop.errors import UserError
 from spiceprop.netlist import Netlist, flatten
-from spiceprop.sensitivity.check import MORE_POINTS
 from spiceprop.sensitivity.gradient import Problem
 from spiceprop.sensitivity.names import Names, Target
 from spiceprop.sensitivity.outputs import Outputs
 from spiceprop.sensitivity.run import Analysis, steps_of
+
+MOST_MORE = 1.2
+"""Times the points: a Newton that cannot be that tight fails at many steps, and ngspice takes shorter ones."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Found:
     status, message: how it ended.
     values: its outputs, or of a sweep dL/d numbers (targets,); nan where it failed.
     trajectory: of a run that was to be kept.
-    unexplained: of a sweep, steps that obey no known rule.
+    notes: of a sweep, what a reader of its derivatives must know.
     retried: whether its process died or hung once.
     """
 
@@ -68,7 +71,7 @@ class Found:
     message: str
     values: np.ndarray
     trajectory: Trajectory | None = None
-    unexplained: int = 0
+    notes: tuple[str, ...] = ()
     retried: int = 0
 
     @property
@@ -120,11 +123,13 @@ class Worker:
         if task.given_up:
             return Found(*task.given_up[0], nothing)
         begin(0)
+        if unknown := [name for name, number in zip(self.job.names, task.numbers, strict=True) if not isfinite(number)]:
+            return Found(Status.REFUSED, f"{unknown[0]} is no finite number", nothing)
         if isinstance(task, Sweep):
             return self._differentiate(task)
         try:
             return self._simulate(task, nothing)
-        except UserError as error:  # numbers that the netlist was not written for
+        except (UserError, ArithmeticError) as error:  # numbers that the netlist was not written for
             return Found(Status.REFUSED, str(error), nothing)
 
     def _simulate(self, task: Run, nothing: np.ndarray) -> Found:
@@ -140,8 +145,9 @@ class Worker:
             run = steps_of(problem.whole, self.job.analysis, task.trajectory)
             slopes = self.job.outputs.slopes(task.by_output, *problem.seen(task.trajectory))
             adjoint = problem.adjoint(run, slopes)
-            found = np.array([float(problem.derivative(adjoint, target)[0]) for target in problem.targets])
-        return Found(Status.OK, "", found, unexplained=run.unexplained)
+            found = {target.name: problem.derivative(adjoint, target) for target in problem.targets}
+            notes = problem.warnings(run, adjoint, found)
+        return Found(Status.OK, "", np.array([slope[0] for slope in found.values()]), notes=tuple(notes))
 
 
 def prepare(
@@ -179,7 +185,7 @@ def _grid(problem: Problem, t_max: float | None) -> Analysis:
     points = len(_run(problem, even).times)
     tight = even.tight()
     trajectory = problem.run(tight)
-    if trajectory.ok and len(trajectory.times) <= points + MORE_POINTS:
+    if trajectory.ok and len(trajectory.times) <= MOST_MORE * points:
         return tight
     return even.warned("ngspice cannot solve this circuit more tightly: gradients are good to some 1e-3")
 

@@ -141,6 +141,7 @@ class Problem:
             found = copy(self)
             found.circuit, found.targets = circuit, targets
             found.whole = WholeCircuit(circuit, self.whole.environment)
+            found._check_targets()
             yield found
 
     def run(self, analysis: Analysis, circuit: FlatCircuit | None = None) -> Trajectory:
@@ -205,7 +206,7 @@ class Problem:
         adjoint = self.adjoint(run, slopes)
         found = {target.name: self.derivative(adjoint, target) for target in self.targets}
         gradients = {name: float(slope[0]) for name, slope in found.items()}
-        warnings = [*analysis.warnings, *self._warnings(run, adjoint, found)]
+        warnings = [*analysis.warnings, *self.jumps(), *self.warnings(run, adjoint, found)]
         return Gradient(
             slopes.value, gradients, values, warnings, run.unexplained, len(trajectory.times), trajectory.status
         )
@@ -218,13 +219,13 @@ class Problem:
         names = " ".join(jumping[:10]) + (" ..." if len(jumping) > 10 else "")
         return [f"{names}: what switches at a threshold may jump, and the derivative does not see when"]
 
-    def _warnings(self, run: WholeRun, adjoint: WholeAdjoint, found: dict[str, np.ndarray]) -> list[str]:
+    def warnings(self, run: WholeRun, adjoint: WholeAdjoint, found: dict[str, np.ndarray]) -> list[str]:
+        """What is doubtful about derivatives that were found."""
         warnings = []
         if run.unexplained:
             warnings.append(
                 f"{run.unexplained} of {len(run.h) - 1} steps obey no known integration rule: the gradient is a guess"
             )
-        warnings += self.jumps()
         for target in self.targets:
             if target.wave and not any((id(v), id(s)) in adjoint.by_place for v, s in target.places):
                 warnings.append(f"{target.name} does not act: ngspice takes its default in place of 0")

@@ -15,16 +15,7 @@ from spiceprop.netlist import evaluate
 from spiceprop.netlist.expression import Name, Number, walk
 from spiceprop.netlist.flat import FlatCircuit, FlatElement, FlatModel
 from spiceprop.netlist.scope import Scope
-from spiceprop.netlist.tree import (
-    BehaviouralSource,
-    Body,
-    ControlledSource,
-    Device,
-    IndependentSource,
-    Netlist,
-    Subcircuit,
-    Value,
-)
+from spiceprop.netlist.tree import BehaviouralSource, Body, Device, IndependentSource, Netlist, Subcircuit, Value
 
 LISTED = 30
 TIMES = frozenset({"td", "tr", "tf", "pw", "per", "td1", "td2", "tau1", "tau2", "time", "r"})
@@ -43,7 +34,6 @@ class Target:
     parameter: or a parameter, by its scope and name.
     node: the node whose .ic it is.
     wave: role of a waveform's argument, e.g. ``pulse.td``.
-    signed: whether it may change its sign and mean something: a number of a source, or an initial condition.
     """
 
     name: str
@@ -52,7 +42,6 @@ class Target:
     parameter: tuple[Scope, str] | None = None
     node: str | None = None
     wave: str | None = None
-    signed: bool = False
 
     @property
     def is_time(self) -> bool:
@@ -130,9 +119,7 @@ class Names:
             raise element.span.error(_what_it_offers(name, flat, role))
         value = values[role]
         wave = role if isinstance(element, IndependentSource) and "." in role else None
-        signed = isinstance(element, IndependentSource | ControlledSource) or role == "ic"
-        places = tuple((value, scope) for scope in scopes)
-        return Target(name, evaluate(value, scopes[0]), places, wave=wave, signed=signed)
+        return Target(name, evaluate(value, scopes[0]), tuple((value, scope) for scope in scopes), wave=wave)
 
     def _nearby(self, path: str) -> str:
         """What there is on the level of the netlist that the path names."""
@@ -164,7 +151,7 @@ class Names:
             return self._at(name, found[0], "ic", (found[0].scope,))
         if path in self.circuit.initial:
             value, scope = self.circuit.initial[path]
-            return Target(name, evaluate(value, scope), ((value, scope),), node=path, signed=True)
+            return Target(name, evaluate(value, scope), ((value, scope),), node=path)
         offers = [f"ic:{key}" for key, flat in self.elements.items() if "ic" in flat.element.values()]
         offers += [f"ic:{node}" for node in self.circuit.initial]
         raise self.error(

@@ -6,10 +6,10 @@ worker processes, a sample a task.
 
 A trained number p is kept as theta, which begins at 0:
 
-    p = p_0 exp(theta)             keeps its sign: of an element, a model, a parameter
-    p = p_0 + |p_0| theta          of a source or an initial condition, which may change it (|p_0| = 1 where p_0 = 0),
+    p = p_0 exp(theta)             where p_0 > 0, so that it stays above 0
+    p = p_0 + |p_0| theta          of any other, and of one named in ``linear``; where p_0 = 0, p = theta.
 
-so that one rate of an optimiser suits ohms and farads alike.
+So one rate of an optimiser suits ohms and farads alike.
 """
 
 import os
@@ -40,7 +40,8 @@ class CircuitLayer(nn.Module):
         column of the samples in SI units; ``V1.pwl`` is a column for each point of a piecewise linear source.
     outputs: all of them measures (``mean(v(out)^2)``), or all of them waveforms (``v(out)``), which are taken at
         ``times`` (seconds, from 0 to the end of ``.tran``).
-    train: NAMEs of values that become the parameter ``theta``, see above.
+    train: NAMEs of values that become the parameter ``theta``, in its order.
+    linear: those of them that are above 0 and may fall below it; others stay above 0.
     t_max: the longest step in seconds; by default as short as nine in ten steps that ngspice takes by itself.
     workers: processes of ngspice, 0 for one a core; they end with `close` or a ``with`` block.
     time_limit: seconds for a run or for its gradient.
@@ -63,6 +64,7 @@ class CircuitLayer(nn.Module):
         outputs: Sequence[str],
         train: Sequence[str] = (),
         *,
+        linear: Sequence[str] = (),
         times: Sequence[float] | np.ndarray | torch.Tensor | None = None,
         t_max: float | None = None,
         workers: int = 0,
@@ -78,11 +80,13 @@ class CircuitLayer(nn.Module):
         trained = targets[job.inputs :]
         self.columns = job.names[: job.inputs]
         self._trained = job.names[job.inputs :]
-        self.theta = nn.Parameter(torch.zeros(len(trained), dtype=torch.float64))
+        self.theta = nn.Parameter(torch.zeros(len(trained), dtype=torch.float64), requires_grad=bool(trained))
         start = torch.tensor([target.number for target in trained], dtype=torch.float64)
-        signed = torch.tensor([target.signed or target.number == 0 for target in trained], dtype=torch.bool)
+        straight = [name.lower() in {one.lower() for one in linear} for name in self._trained]
+        if unknown := {one.lower() for one in linear} - {name.lower() for name in self._trained}:
+            raise UserError(f"linear: '{min(unknown)}' is not trained; there are {' '.join(self._trained) or 'none'}")
         self.register_buffer("_start", start, persistent=False)
-        self.register_buffer("_signed", signed, persistent=False)
+        self.register_buffer("_linear", (start <= 0) | torch.tensor(straight, dtype=torch.bool), persistent=False)
         self._runs = Runs(job, workers or os.cpu_count() or 1, time_limit)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
@@ -115,7 +119,7 @@ class CircuitLayer(nn.Module):
 
     def _numbers(self) -> torch.Tensor:
         size = torch.where(self._start == 0, 1.0, self._start.abs())
-        return torch.where(self._signed, self._start + size * self.theta, self._start * torch.exp(self.theta))
+        return torch.where(self._linear, self._start + size * self.theta, self._start * torch.exp(self.theta))
 
 
 class Runs:
@@ -160,7 +164,7 @@ class Outcome(torch.autograd.Function):
             if one.status is not Status.OK:
                 raise WorkFailed(f"no gradient of sample {place}: {one.status}, {one.message}")
             by_number[place] = one.values
-        _warn_of_gradients(swept)
+        _warn_of_notes(dict(zip(ok, swept, strict=True)))
         columns = ctx.runs.job.inputs
         found = by_number[:, :columns], by_number[:, columns:].sum(axis=0)
         return None, None, *(torch.from_numpy(array).to(tensor) for array, tensor in zip(found, ctx.like, strict=True))
@@ -174,8 +178,8 @@ def _warn_of_failures(found: Sequence[Found]) -> None:
         warnings.warn(f"{len(bad)} of {len(found)} samples failed and are NaN; {bad[0]}", stacklevel=2)
 
 
-def _warn_of_gradients(swept: Sequence[Found]) -> None:
-    if unexplained := sum(one.unexplained for one in swept):
-        warnings.warn(f"{unexplained} steps of ngspice obey no known rule: their gradient is a guess", stacklevel=2)
-    if unknown := sum(not np.isfinite(one.values).all() for one in swept):
-        warnings.warn(f"{unknown} of {len(swept)} samples have a derivative that is no finite number", stacklevel=2)
+def _warn_of_notes(swept: dict[int, Found]) -> None:
+    noted = {place: one.notes[0] for place, one in swept.items() if one.notes}
+    if noted:
+        place, note = next(iter(noted.items()))
+        warnings.warn(f"{len(noted)} of {len(swept)} gradients are doubtful; sample {place}: {note}", stacklevel=2)
