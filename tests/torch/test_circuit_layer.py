@@ -47,8 +47,8 @@ CASES = {  # deck, inputs with the unit of each, trained values
     "edges": (EDGES, {"v1.pulse.td": 1e-4, "c1": 1e-7}, ["v1.pulse.v2"]),
 }
 STEP = {"rc": 1e-4, "clipper": 1e-4, "stage": 1e-3, "edges": 1e-6}
-"""Of the differences, relative. The number of points jumps, where the time between edges passes a multiple of t_max, and
-of the stage where ngspice, from its operating point, tries its first steps again.
+"""Of the differences, relative. The number of points jumps where the time between edges passes a multiple of t_max, and
+where ngspice tries its first steps from the operating point again, as it does those of the stage.
 """
 METHODS = {"trapezoid": "", "backward Euler": ".options maxord=1\n"}
 STARTS = {"uic": "uic", "operating point": ""}
