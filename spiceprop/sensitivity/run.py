@@ -55,9 +55,10 @@ class Analysis:
         """The same with steps set by tmax alone."""
         return replace(self, transient=replace(self.transient, t_max=t_max, options=self.transient.options | EVEN))
 
-    def tight(self) -> "Analysis":
+    def tight(self, abstol: float = TIGHT["abstol"]) -> "Analysis":
         """The same with a tighter Newton, for finite differences."""
-        return replace(self, transient=replace(self.transient, options=self.transient.options | TIGHT))
+        options = self.transient.options | TIGHT | {"abstol": abstol}
+        return replace(self, transient=replace(self.transient, options=options))
 
     def even_step(self, trajectory: Trajectory) -> float:
         """The length of even steps: that which nine in ten steps of a run exceed, within reason."""
