@@ -20,6 +20,7 @@ from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.engines import Status, Trajectory, transient_of
 from spiceprop.errors import UserError
 from spiceprop.netlist import Netlist, flatten
+from spiceprop.sensitivity.fixed import check_free
 from spiceprop.sensitivity.gradient import Problem
 from spiceprop.sensitivity.names import Names, Target
 from spiceprop.sensitivity.outputs import Outputs
@@ -176,6 +177,7 @@ def prepare(
     with IsolatedSimulator(time_limit) as simulator:
         problem = Problem(netlist, read, wanted, simulator)
         _check_apart(problem.targets, wanted)
+        check_free(netlist, problem.targets)
         analysis = _grid(problem, t_max)
     job = Job(netlist, tuple(wanted), len(columns), read, analysis)
     return job, problem.targets, [*analysis.warnings, *problem.jumps()]

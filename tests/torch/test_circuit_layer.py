@@ -199,6 +199,27 @@ def test_wrong_requests_are_refused_with_their_place(what):
         assert caught.value.file == "deck.cir"
 
 
+DECIDING = {
+    "a branch": (".param k=1\n.if (k>0)\nr2 out 0 1k\n.endif\n", "param:k", 6, ".tran 20u 1m\n"),
+    "the end, by another parameter": (".param k=1m\n.param stop={2*k}\n", "param:k", 7, ".tran 20u {stop}\n"),
+    "the temperature": (".param k=40\n.options temp={k}\n", "param:k", 6, ".tran 20u 1m\n"),
+    "a branch inside": (
+        ".param k=1\nx1 out 0 s p={k}\n.subckt s a b p=2\n.if (p>0)\nr2 a b 1k\n.endif\n.ends\n",
+        "param:k",
+        8,
+        ".tran 20u 1m\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DECIDING)
+def test_a_parameter_that_decides_what_the_circuit_is_can_be_no_input(what):
+    lines, name, line, end = DECIDING[what]
+    with pytest.raises(UserError, match="'param:k': this follows from it") as caught:
+        CircuitLayer(netlist(RC + lines, end), [name], ["final(v(out))"])
+    assert (caught.value.file, caught.value.line) == ("deck.cir", line)
+
+
 def test_a_circuit_that_cannot_be_simulated_as_it_stands_is_refused():
     with pytest.raises(UserError, match=r"deck.cir: the circuit as it stands cannot be simulated .*not converged"):
         CircuitLayer(netlist(CLIPPER.replace("n=1.2", "n=-1")), ["v2"], ["final(v(out))"])
