@@ -22,6 +22,7 @@ from spiceprop.errors import UserError
 from spiceprop.netlist import Netlist, flatten
 from spiceprop.sensitivity.fixed import check_free
 from spiceprop.sensitivity.gradient import Problem
+from spiceprop.sensitivity.jumps import jumps
 from spiceprop.sensitivity.names import Names, Target
 from spiceprop.sensitivity.outputs import Outputs
 from spiceprop.sensitivity.run import Analysis, steps_of
@@ -180,7 +181,7 @@ def prepare(
         check_free(netlist, problem.targets)
         analysis = _grid(problem, t_max)
     job = Job(netlist, tuple(wanted), len(columns), read, analysis)
-    return job, problem.targets, [*analysis.warnings, *problem.jumps()]
+    return job, problem.targets, [*analysis.warnings, *jumps(problem.circuit)]
 
 
 def _grid(problem: Problem, t_max: float | None) -> Analysis:

@@ -22,18 +22,15 @@ from spiceprop.circuit.stamps import CONSTANT
 from spiceprop.circuit.whole import WholeCircuit
 from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.engines import Status, Trajectory
-from spiceprop.netlist import FlatCircuit, FlatElement, Netlist, flatten, read_netlist
-from spiceprop.netlist.expression import Call, Operation, walk
-from spiceprop.netlist.tree import BehaviouralSource
+from spiceprop.netlist import FlatCircuit, Netlist, flatten, read_netlist
 from spiceprop.sensitivity.chain import Chain
+from spiceprop.sensitivity.jumps import jumps
 from spiceprop.sensitivity.loss import Loss, LossSlopes, Window
 from spiceprop.sensitivity.names import Names, Target
 from spiceprop.sensitivity.outputs import Outputs
 from spiceprop.sensitivity.run import Analysis, simulate, steps_of
 from spiceprop.sensitivity.vary import assigned
 
-SWITCHING_FUNCTIONS = frozenset({"u", "sgn", "floor", "ceil", "nint", "eq0", "ne0", "gt0", "lt0", "ge0", "le0"})
-SWITCHING_OPERATORS = frozenset({"?:", "<", ">", "<=", ">=", "==", "!=", "!"})
 APART = 0.05
 """How much the derivatives by the vertex and by the largest sample may differ without a warning."""
 
@@ -206,18 +203,10 @@ class Problem:
         adjoint = self.adjoint(run, slopes)
         found = {target.name: self.derivative(adjoint, target) for target in self.targets}
         gradients = {name: float(slope[0]) for name, slope in found.items()}
-        warnings = [*analysis.warnings, *self.jumps(), *self.warnings(run, adjoint, found)]
+        warnings = [*analysis.warnings, *jumps(self.circuit), *self.warnings(run, adjoint, found)]
         return Gradient(
             slopes.value, gradients, values, warnings, run.unexplained, len(trajectory.times), trajectory.status
         )
-
-    def jumps(self) -> list[str]:
-        """A warning of elements that may jump."""
-        jumping = [flat.name for flat in self.circuit.elements if may_jump(flat)]
-        if not jumping:
-            return []
-        names = " ".join(jumping[:10]) + (" ..." if len(jumping) > 10 else "")
-        return [f"{names}: what switches at a threshold may jump, and the derivative does not see when"]
 
     def warnings(self, run: WholeRun, adjoint: WholeAdjoint, found: dict[str, np.ndarray]) -> list[str]:
         """What is doubtful about derivatives that were found."""
@@ -238,16 +227,6 @@ class Problem:
                     f"{slopes[1]:g} instead of {slopes[0]:g}: use shorter steps, or a smooth loss"
                 )
         return warnings
-
-
-def may_jump(flat: FlatElement) -> bool:
-    """Whether a B source has something that switches."""
-    if not isinstance(flat.element, BehaviouralSource):
-        return False
-    trees = list(walk(flat.element.value.expression))
-    called = {tree.function for tree in trees if isinstance(tree, Call)}
-    operators = {tree.operator for tree in trees if isinstance(tree, Operation)}
-    return bool(called & SWITCHING_FUNCTIONS or operators & SWITCHING_OPERATORS)
 
 
 def gradient(netlist: Netlist | str | Path, loss: str, wrt: Sequence[str] | None = None) -> Gradient:
