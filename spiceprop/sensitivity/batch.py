@@ -10,6 +10,7 @@ the runs are the derivative (see `run`); the grid is found once, from the netlis
 """
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from math import isfinite
 
@@ -180,7 +181,7 @@ def prepare(
         _check_apart(problem.targets, wanted)
         check_free(netlist, problem.targets)
         analysis = _grid(problem, t_max)
-    job = Job(netlist, tuple(wanted), len(columns), read, analysis)
+    job = Job(deepcopy(netlist), tuple(wanted), len(columns), read, analysis)  # its owner may edit it
     return job, problem.targets, [*analysis.warnings, *jumps(problem.circuit)]
 
 
@@ -194,7 +195,9 @@ def _grid(problem: Problem, t_max: float | None) -> Analysis:
     trajectory = problem.run(tight)
     if trajectory.ok and len(trajectory.times) <= MOST_MORE * points:
         return tight
-    return even.warned("ngspice cannot solve this circuit more tightly: gradients are good to some 1e-3")
+    return even.warned(
+        "with a tighter Newton the steps of this circuit follow its values: its gradients are less exact"
+    )
 
 
 def _run(problem: Problem, analysis: Analysis) -> Trajectory:

@@ -74,6 +74,7 @@ class CircuitLayer(nn.Module):
         super().__init__()
         if not isinstance(netlist, Netlist):
             netlist = read_netlist(netlist, tuple(map(Path, libraries)))
+        inputs, outputs, train, linear = map(_several, (inputs, outputs, train, linear))
         job, targets, notes = prepare(netlist, inputs, train, outputs, times, t_max, time_limit)
         for note in notes:
             warnings.warn(note, stacklevel=2)
@@ -82,11 +83,12 @@ class CircuitLayer(nn.Module):
         self._trained = job.names[job.inputs :]
         self.theta = nn.Parameter(torch.zeros(len(trained), dtype=torch.float64), requires_grad=bool(trained))
         start = torch.tensor([target.number for target in trained], dtype=torch.float64)
-        straight = [name.lower() in {one.lower() for one in linear} for name in self._trained]
-        if unknown := {one.lower() for one in linear} - {name.lower() for name in self._trained}:
+        lower, known = {name.lower() for name in linear}, [name.lower() for name in self._trained]
+        if unknown := lower - set(known):
             raise UserError(f"linear: '{min(unknown)}' is not trained; there are {' '.join(self._trained) or 'none'}")
+        straight = torch.tensor([name in lower for name in known], dtype=torch.bool)
         self.register_buffer("_start", start, persistent=False)
-        self.register_buffer("_linear", (start <= 0) | torch.tensor(straight, dtype=torch.bool), persistent=False)
+        self.register_buffer("_linear", (start <= 0) | straight, persistent=False)
         self._runs = Runs(job, workers or os.cpu_count() or 1, time_limit)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
@@ -120,6 +122,11 @@ class CircuitLayer(nn.Module):
     def _numbers(self) -> torch.Tensor:
         size = torch.where(self._start == 0, 1.0, self._start.abs())
         return torch.where(self._linear, self._start + size * self.theta, self._start * torch.exp(self.theta))
+
+
+def _several(names: Sequence[str] | str) -> list[str]:
+    """One name may stand for a list of it."""
+    return [names] if isinstance(names, str) else list(names)
 
 
 class Runs:

@@ -236,7 +236,7 @@ def test_what_stands_in_an_included_file_may_be_named(tmp_path):
     (tmp_path / "models" / "low.inc").write_text(".subckt low a b\nr1 a b 1k\nc1 b 0 100n\n.ends\n")
     text = "* t\n.include models/low.inc\nv1 in 0 sin(0 1 1k)\nx1 in out low\n.tran 20u 1m\n.end\n"
     (tmp_path / "t.cir").write_text(text)
-    with CircuitLayer(tmp_path / "t.cir", ["x1.r1"], ["mean(v(out)^2)"], workers=1) as layer:
+    with CircuitLayer(tmp_path / "t.cir", "x1.r1", "mean(v(out)^2)", workers=1) as layer:
         found = layer(torch.tensor([[1e3], [2e3]]))
     assert found.dtype == torch.float32
     assert found[0] > 1.5 * found[1]
@@ -273,6 +273,15 @@ def test_an_empty_batch_has_no_outputs_and_no_gradient():
         assert found.shape == (0, 3)
         found.sum().backward()
         assert layer.theta.grad.tolist() == [0, 0]
+
+
+def test_an_edit_of_the_netlist_afterwards_is_none_of_the_module():
+    deck = netlist(RC)
+    with CircuitLayer(deck, "v1.pulse.v2", "final(v(out))", workers=1) as layer:
+        before = layer(torch.ones(1, 1))
+    deck.edit(deck.body.elements[1].value, 5e3)
+    with layer:
+        assert torch.equal(layer(torch.ones(1, 1)), before)
 
 
 def test_closed_processes_are_started_again():
