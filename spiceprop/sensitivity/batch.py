@@ -195,9 +195,7 @@ def _grid(problem: Problem, t_max: float | None) -> Analysis:
     trajectory = problem.run(tight)
     if trajectory.ok and len(trajectory.times) <= MOST_MORE * points:
         return tight
-    return even.warned(
-        "with a tighter Newton the steps of this circuit follow its values: its gradients are less exact"
-    )
+    return even.warned("with a tighter Newton the steps follow the values: gradients are less exact")
 
 
 def _run(problem: Problem, analysis: Analysis) -> Trajectory:
