@@ -11,11 +11,12 @@ __version__ = version("spiceprop")
 _PUBLIC = {
     "Trajectory": "spiceprop.engines",
     "UserError": "spiceprop.errors",
+    "fit": "spiceprop.sensitivity.fit",
     "gradient": "spiceprop.sensitivity",
     "read_netlist": "spiceprop.netlist",
     "simulate": "spiceprop.simulation",
 }
-__all__ = ["Trajectory", "UserError", "gradient", "read_netlist", "simulate"]
+__all__ = ["Trajectory", "UserError", "fit", "gradient", "read_netlist", "simulate"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,10 +16,9 @@ from spiceprop.engines import Trajectory, Transient, deck, options_of, refused, 
 from spiceprop.errors import UserError
 from spiceprop.netlist import FlatCircuit, Netlist, Note, flatten, read_netlist
 from spiceprop.netlist.flat import has_branch
-from spiceprop.report.picture import picture
+from spiceprop.report.picture import check_picture, picture
 from spiceprop.store.atomic import written_beside
 
-PICTURES = (".png", ".pdf", ".svg")
 TIME_LIMIT = 600.0  # seconds
 
 
@@ -97,8 +96,8 @@ def simulate_file(
 ) -> Simulation:
     """Read, simulate, write what was asked for."""
     netlist = read_netlist(path, libraries)
-    if plot and plot.suffix.lower() not in PICTURES:
-        raise UserError(f"--plot writes {' '.join(PICTURES)}", file=str(plot))
+    if plot:
+        check_picture(plot)
     notes = netlist.notes + options_of(netlist)[1] + wanted_vectors(netlist, flatten(netlist))[1]
     start = time.perf_counter()
     with IsolatedSimulator(time_limit) as simulator:

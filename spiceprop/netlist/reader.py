@@ -200,10 +200,11 @@ class Reader:
         self.names.pop()
 
     def include(self, words: StatementWords) -> None:
-        path = self.files.find(words.path(), words.line)
+        name = words.path()
+        path = self.files.find(name, words.line)
         with self.files.entered(path, "", words.line) as source:
             self.netlist.sources.append(source)
-            self.netlist.includes.append(Include(path, source, words.whole()))
+            self.netlist.includes.append(Include(name, path, source, words.whole()))
             if original := original_of(source):
                 self.compiled(*original, words)
             else:
@@ -241,7 +242,7 @@ class Reader:
         path = self.files.find(name, words.line)
         with self.files.entered(path, section, words.line) as source:
             self.netlist.sources.append(source)
-            self.netlist.includes.append(Include(path, source, words.whole(), section))
+            self.netlist.includes.append(Include(name, path, source, words.whole(), section))
             self.read_file(section_of(self.lines(source), section, words.line))
 
 

@@ -238,8 +238,9 @@ class Transient:
 
 @dataclass(slots=True)
 class Include:
-    """``.include``, or with a ``section`` ``.lib``."""
+    """``.include``, or with a ``section`` ``.lib``; ``name`` is the file's as it was written."""
 
+    name: str
     path: Path
     source: Source
     span: Span

@@ -8,9 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from spiceprop.errors import UserError
 from spiceprop.store.atomic import written_beside
 
 INCH, DOTS_PER_INCH = (4.0, 3.0), 120
+PICTURES = (".png", ".pdf", ".svg")
+
+
+def check_picture(path: Path) -> None:
+    """
+    Raises
+    ------
+    UserError: a picture cannot have such a name.
+    """
+    if path.suffix.lower() not in PICTURES:
+        raise UserError(f"--plot writes {' '.join(PICTURES)}", file=str(path))
 
 
 @contextmanager

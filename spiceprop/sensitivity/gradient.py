@@ -25,11 +25,13 @@ from spiceprop.engines import Status, Trajectory
 from spiceprop.netlist import FlatCircuit, Netlist, flatten, read_netlist
 from spiceprop.sensitivity.chain import Chain
 from spiceprop.sensitivity.jumps import jumps
-from spiceprop.sensitivity.loss import Loss, LossSlopes, Window
+from spiceprop.sensitivity.loss import Loss
 from spiceprop.sensitivity.names import Names, Target
+from spiceprop.sensitivity.objective import LossSlopes, Objective
 from spiceprop.sensitivity.outputs import Outputs
 from spiceprop.sensitivity.run import Analysis, simulate, steps_of
 from spiceprop.sensitivity.vary import assigned
+from spiceprop.sensitivity.window import Window
 
 APART = 0.05
 """How much the derivatives by the vertex and by the largest sample may differ without a warning."""
@@ -94,7 +96,7 @@ class Problem:
     """
 
     netlist: Netlist
-    loss: Loss | Outputs
+    loss: Objective | Outputs
     wanted: Sequence[str] | None
     simulator: IsolatedSimulator
     circuit: FlatCircuit = field(init=False)

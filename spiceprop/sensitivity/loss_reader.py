@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The text of a loss to a tree: the grammar of B sources with functions and reductions of its own.
 
-``mean final integral max min`` of one argument reduce a waveform to a number; ``max`` and ``min`` of two are
-functions. ``^`` and ``**`` are the mathematical power and group from the right.
+``mean final integral max min`` of one argument reduce a waveform to a number, and so do ``crossing rising falling``
+with a level and a number, ``frequency`` with a level; ``max`` and ``min`` of two are functions. ``^`` and ``**`` are
+the mathematical power and group from the right.
 """
 
 from dataclasses import dataclass
 
 from spiceprop.errors import UserError
-from spiceprop.netlist.expression import CONSTANTS, Call, Expression, Name, Operation, Probe, walk
+from spiceprop.netlist.expression import CONSTANTS, Call, Expression, Name, Number, Operation, Probe, walk
 from spiceprop.netlist.expression_reader import ExpressionReader
 from spiceprop.netlist.source import LogicalLine, Source, Span
 
-REDUCTIONS = ("mean", "final", "integral", "max", "min")
+REDUCTIONS = {"mean": 1, "final": 1, "integral": 1, "max": 1, "min": 1}
+REDUCTIONS |= {"crossing": 3, "rising": 3, "falling": 3, "frequency": 2}
+"""With how many arguments; those behind the first are plain numbers."""
 FUNCTIONS = {"abs": 1, "cos": 1, "exp": 1, "ln": 1, "log": 1, "log10": 1, "max": 2, "min": 2, "sin": 1, "sqrt": 1}
 FUNCTIONS |= {"tanh": 1, "u": 1}
 
@@ -71,7 +74,14 @@ class LossReader(ExpressionReader):
 
 
 def is_reduction(tree: Expression) -> bool:
-    return isinstance(tree, Call) and tree.function in REDUCTIONS and len(tree.arguments) == 1
+    return isinstance(tree, Call) and REDUCTIONS.get(tree.function) == len(tree.arguments)
+
+
+def plain_number(tree: Expression) -> float | None:
+    """A number with or without a sign; None for anything else."""
+    if isinstance(tree, Operation) and tree.operator in "+-" and isinstance(tree.operands[0], Number):
+        return {"+": 1.0, "-": -1.0}[tree.operator] * tree.operands[0].value if len(tree.operands) == 1 else None
+    return tree.value if isinstance(tree, Number) else None
 
 
 def _check(tree: Expression, reduction: Call | None) -> None:
@@ -86,6 +96,7 @@ def _check(tree: Expression, reduction: Call | None) -> None:
         if reduction is not None:
             raise tree.span.error(f"{tree.function}(...) inside {reduction.function}(...): it is a number")
         reduction = tree
+        _check_numbers(tree)
     elif isinstance(tree, Call):
         _check_call(tree)
     if isinstance(tree, Call | Operation):
@@ -93,12 +104,21 @@ def _check(tree: Expression, reduction: Call | None) -> None:
             _check(part, reduction)
 
 
+def _check_numbers(tree: Call) -> None:
+    """A level is a plain number, which crossing it is a whole one."""
+    for place, argument in enumerate(tree.arguments[1:]):
+        number, what = plain_number(argument), ("the level", "which crossing it is")[place]
+        if number is None or (place and (number == 0 or number % 1)):
+            kind = "a whole number, counted from 1, or from behind -1, -2" if place else "a plain number"
+            raise argument.span.error(f"{what} is {kind}; found {argument.span.text}")
+
+
 def _check_call(tree: Call) -> None:
     function, count = tree.function, len(tree.arguments)
     if function in FUNCTIONS and count == FUNCTIONS[function]:
         return
     if function in FUNCTIONS or function in REDUCTIONS:
-        counts = sorted({FUNCTIONS.get(function, 1), *([1] if function in REDUCTIONS else [])})
+        counts = sorted({table[function] for table in (FUNCTIONS, REDUCTIONS) if function in table})
         raise tree.span.error(f"{function} takes {' or '.join(map(str, counts))} arguments, found {count}")
     known = " ".join(dict.fromkeys([*REDUCTIONS, *FUNCTIONS]))
     raise tree.span.error(f"'{function}' is not known in a loss; there are {known}")

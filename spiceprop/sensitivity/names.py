@@ -159,7 +159,7 @@ class Names:
         )
 
     def _subcircuit(self, name: str, path: str) -> Target:
-        known = dict(_subcircuits(self.netlist.body))
+        known = dict(subcircuits_of(self.netlist.body))
         subcircuit, _, inner = path.partition(".")
         if subcircuit not in known:
             raise self.error(f"'{name}': there is no .subckt '{subcircuit}'; there are {_listed(list(known))}")
@@ -175,7 +175,8 @@ class Names:
         value = offered(flats[0]).get(role)
         if value is not None and not isinstance(value.expression, Number):
             raise value.span.error(
-                f"'{name}': the value is an expression, {value.span.text}: ask for {_parameters_of(flats[0], value)}"
+                f"'{name}': the value is an expression, {value.span.text}: ask for "
+                f"{parameters_of(value, flats[0].scope, flats[0].prefix)}"
             )
         return self._at(name, flats[0], role, tuple(flat.scope for flat in flats))
 
@@ -210,19 +211,18 @@ def _what_it_offers(name: str, flat: FlatElement, role: str) -> str:
     path, element = flat.prefix + flat.element.name, flat.element
     names = [f"{path}.{offer}" if offer else path for offer in offered(flat)]
     if isinstance(element, BehaviouralSource):
-        names += _parameters_of(flat, element.value).split()
+        names += parameters_of(element.value, flat.scope, flat.prefix).split()
         names = [one for one in names if one != "numbers"]
     missing = f"has no '{role}'" if role else "has no plain value"
     return f"'{name}': {path} {missing}; it offers {_listed(names)}"
 
 
-def _parameters_of(flat: FlatElement, value: Value) -> str:
-    """The parameters of an expression as NAMEs."""
-    prefix = flat.prefix
+def parameters_of(value: Value, within: Scope, prefix: str) -> str:
+    """The parameters of an expression as NAMEs; ``prefix`` is that of the scope it is read in."""
     found = []
     for tree in walk(value.expression):
         if isinstance(tree, Name) and tree.name != "time":
-            scope, at = flat.scope, prefix
+            scope, at = within, prefix
             while scope is not None and tree.name not in scope.own | scope.overrides:
                 scope, at = scope.caller, ".".join(at.split(".")[:-2]) + ("." if at.count(".") > 1 else "")
             found.append(f"param:{at}{tree.name}")
@@ -233,10 +233,11 @@ def _once(models: list[FlatModel]) -> list[str]:
     return list(dict.fromkeys(flat.model.name for flat in models))
 
 
-def _subcircuits(body: Body) -> Iterator[tuple[str, Subcircuit]]:
+def subcircuits_of(body: Body) -> Iterator[tuple[str, Subcircuit]]:
+    """All definitions in a body and inside each other, with their names."""
     for name, subcircuit in body.subcircuits.items():
         yield name, subcircuit
-        yield from _subcircuits(subcircuit.body)
+        yield from subcircuits_of(subcircuit.body)
 
 
 def _listed(names: list[str]) -> str:

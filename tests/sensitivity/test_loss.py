@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from spiceprop.errors import UserError
-from spiceprop.sensitivity.loss import Loss, LossSlopes, Window
+from spiceprop.sensitivity.loss import Loss, LossSlopes
+from spiceprop.sensitivity.window import Window
 
 TIMES = np.array([0.0, 0.1, 0.25, 0.45, 0.6, 0.85, 1.0])
 NO_EDGES = np.zeros(0)
