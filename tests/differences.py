@@ -12,13 +12,15 @@ LOSS = "mean(v(out)^2)+final(v(out))/3+integral(time*v(out))*200"
 METHODS = {"trapezoid": "", "backward Euler": ".options maxord=1\n"}
 
 
-def deviations(text: str, names: str, simulator: IsolatedSimulator) -> tuple[dict[str, tuple[float, float]], Problem]:
+def deviations(
+    text: str, names: str, simulator: IsolatedSimulator, loss: str = LOSS
+) -> tuple[dict[str, tuple[float, float]], Problem]:
     """By name: |adjoint - difference| and the difference's own error, both relative to the difference.
 
     Where the steps of a tight Newton follow the solution, as ngspice's matrix is not the derivative everywhere, it is
     the ordinary one. A derivative is taken for nothing where it is 1e-4 of the largest one, both as p dL/dp.
     """
-    problem = Problem(read_text(text), Loss(LOSS), names.split(), simulator)
+    problem = Problem(read_text(text), Loss(loss), names.split(), simulator)
     ordinary = problem.analysis.even(5e-6)
     analysis, trajectory = ordinary.tight(), problem.run(ordinary)
     assert trajectory.ok, trajectory.message

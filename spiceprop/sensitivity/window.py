@@ -50,7 +50,7 @@ class Window:
         before = np.concatenate([[first - 1] * len(lead), np.arange(first, behind), [behind - 1] * len(trail)])
         before = np.maximum(before, 0).astype(int)
         after = np.minimum(before + 1, len(times) - 1)
-        between = ~saved & (at > times[before])
+        between = ~saved & (at > times[before]) & (after > before)
         shares = np.where(between, at - times[before], 0.0) / np.where(between, times[after] - times[before], 1.0)
         return cls(at, before, shares, saved)
 

@@ -3,7 +3,9 @@
 
 import numpy as np
 import pytest
+from differences import METHODS, TOLERANCE, deviations
 
+from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.errors import UserError
 from spiceprop.sensitivity.loss import Loss, LossSlopes
 from spiceprop.sensitivity.window import Window
@@ -52,6 +54,25 @@ VALUES = {
 }
 
 
+def straight(waveform: np.ndarray, level: float, between: tuple[int, int]) -> float:
+    """The time at which a waveform that is straight between two points is at a level."""
+    pair = list(between)
+    return TIMES[pair[0]] + (level - waveform[pair[0]]) / np.diff(waveform[pair])[0] * np.diff(TIMES[pair])[0]
+
+
+WAVE = np.cos(14 * TIMES) * B
+RISES = [straight(WAVE, 0.05, pair) for pair in ((2, 3), (4, 5))]
+VALUES |= {
+    "rising(v(b),0.5,1)": straight(B, 0.5, (2, 3)),
+    "falling(v(a),300m,1)": straight(A, 0.3, (5, 6)),
+    "crossing(v(a),0.3,-1)": straight(A, 0.3, (5, 6)),
+    "rising(cos(14*time)*v(b),0.05,-2)": RISES[0],
+    "rising(cos(14*time)*v(b),0.05,2)": RISES[1],
+    "falling(-v(b),-0.5,-1)*3": 3 * straight(B, 0.5, (2, 3)),
+    "frequency(cos(14*time)*v(b),0.05)": 1 / (RISES[1] - RISES[0]),
+}
+
+
 @pytest.mark.parametrize("text", VALUES)
 def test_value(text):
     assert evaluate(text).value == pytest.approx(VALUES[text], rel=1e-12)
@@ -71,7 +92,17 @@ def test_every_derivative_is_that_of_the_value(text, t_start):
             assert slopes[point] == pytest.approx(difference, rel=1e-5, abs=1e-6 * (1 + abs(difference)))
 
 
-@pytest.mark.parametrize("text", ["mean(v(a)^2)", "integral(time*v(a))", "max(v(a)*v(b))", "final(v(a))+min(i(v1))"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mean(v(a)^2)",
+        "integral(time*v(a))",
+        "max(v(a)*v(b))",
+        "final(v(a))+min(i(v1))",
+        "crossing(v(a)*time,0.3,-1)",
+        "frequency(cos(14*time)*v(b),0.05)",
+    ],
+)
 @pytest.mark.parametrize("t_start", [0.0, 0.3])
 def test_derivatives_by_the_times_of_the_points(text, t_start):
     base, found = waveforms(TIMES), evaluate(text, t_start=t_start)
@@ -134,6 +165,13 @@ REFUSED = {
     "mean(x)": "character 6: 'x' is not known",
     "mean(foo(v(a)))": "character 6: 'foo' is not known in a loss; there are mean final integral max min",
     "final(v(a),v(b))": "final takes 1 arguments, found 2",
+    "rising(v(a),0)": "rising takes 3 arguments, found 2",
+    "frequency(v(a))": "frequency takes 2 arguments, found 1",
+    "rising(v(a),v(b),1)": "character 13: the level is a plain number; found v(b)",
+    "rising(v(a),2*3,1)": "the level is a plain number; found 2*3",
+    "crossing(v(a),0,0)": "character 17: which crossing it is is a whole number, counted from 1, or from behind",
+    "falling(v(a),-1,1.5)": "found 1.5",
+    "mean(rising(v(a),0,1))": "rising(...) inside mean(...)",
     "max(v(a),v(b),v(c))": "max takes 1 or 2 arguments, found 3",
     "sin(v(a))": "is a waveform: put it into",
     "mean(v(a,b,c))": "one or two nodes",
@@ -153,3 +191,53 @@ def test_what_is_no_loss_is_refused_with_its_position(text):
 def test_a_loss_that_is_no_number_is_refused():
     with pytest.raises(UserError, match=r"it has final -0\.0588"):
         evaluate("log(final(v(a)))")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("rising(v(b),0.5,2)", "rising crossings of 0.5: 2 asked for, 1 found from 0 to 1 s"),
+        (
+            "2*crossing(v(a),0.3,-3)",
+            "loss '2*crossing(v(a),0.3,-3)', crossing(v(a),0.3,-3): crossings of 0.3: 3 asked for",
+        ),
+        ("falling(v(b),0,1)", "falling crossings of 0: 1 asked for, 0 found"),
+        ("frequency(v(b),0.5)", "rising crossings of 0.5: 2 are needed for a frequency, 1 found"),
+    ],
+)
+def test_a_crossing_that_is_not_there_is_refused_with_how_many_there_are(text, said):
+    with pytest.raises(UserError) as caught:
+        evaluate(text)
+    assert said in caught.value.message
+
+
+OSCILLATING = """* a damped resonance that a sine drives
+v1 in 0 sin(0.1 1 1.3k 20u 100)
+r1 in a 120
+l1 a out 20m
+c1 out 0 0.4u
+r2 out 0 3k
+.tran 20u 3.8m
+"""
+TIMINGS = [
+    "crossing(v(out),0.2,3)",
+    "rising(v(out)-v(in)/2,0.1,-4)",
+    "falling(v(out),-0.1,2)+2*rising(i(v1),1m,1)",
+    "(frequency(v(out),0.05)/1k-1)^2",
+]
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    with IsolatedSimulator() as one:
+        yield one
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("loss", TIMINGS)
+def test_derivatives_of_times_are_those_of_ngspice(simulator, method, loss):
+    names = "r1 l1 c1 r2 v1.sin.va v1.sin.freq v1.sin.theta"
+    found, _ = deviations(OSCILLATING + METHODS[method], names, simulator, loss)
+    for name, (deviation, error) in found.items():
+        assert deviation < TOLERANCE + 2 * error, name
+        assert error < 0.01, name
