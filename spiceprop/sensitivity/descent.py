@@ -24,7 +24,8 @@ ROUND_OFF = 1e-12
 FLAT = 1e-7
 """Of the rate: smaller scaled slopes end it."""
 
-ENDS = {0: "the loss falls no further", 2: "no smaller loss found along the gradient"}
+ALL_MADE = "as many steps as were allowed"
+ENDS = {0: "the loss falls no further", 1: ALL_MADE, 2: "no smaller loss found along the gradient"}
 """Of scipy's status."""
 
 Evaluate = Callable[[np.ndarray], tuple[float, np.ndarray] | None]
@@ -69,7 +70,7 @@ class Descent:
             on_edge = np.abs(self.z - begin).max() >= REACH * self.rate * (1 - 1e-9)
             if not on_edge or self.loss >= before:
                 return
-        self.message = f"all {self.steps} steps made"
+        self.message = ALL_MADE
 
     def projected(self) -> np.ndarray:
         """The gradient at the best point, 0 where going down would leave the bounds."""

@@ -6,8 +6,9 @@ the start: where steps follow the solution the loss jumps from point to point, a
 minimised is the loss of these runs, and it is compared with others at the end: with half the step, and with steps as
 ngspice chooses them.
 
-The start is a minimum where a step of ``rate`` promises less than the loss is known to: than what it differs by between
-even steps and ngspice's own.
+Where nothing lower is found, the start is called a minimum if a step of ``rate`` promises less than the loss is known
+to: than what it differs by between even steps and ngspice's own. Otherwise, and where all of the gradient is 0 and the
+loss is not, the gradient is not that of the loss (something switches), or that has nothing to do with the values.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from spiceprop.cluster.isolated import IsolatedSimulator
-from spiceprop.engines import Trajectory, transient_of
+from spiceprop.engines import Status, Trajectory, transient_of
 from spiceprop.errors import UserError, WorkFailed
 from spiceprop.netlist import Netlist, flatten, read_netlist
 from spiceprop.report import ProgressBar
@@ -146,33 +147,37 @@ class _Fitting:
             return self._failed(start, own)
         ordinary = problem.slopes(own).value
         first = self._first(start, problem, own)
-        if not first.ok:
-            return self._failed(start, own)
         descent = self._descent(first, progress)
         promised = self.rate * np.abs(descent.projected()).max()
-        minimum = promised <= max(ROUND_OFF * abs(first.loss), abs(ordinary - first.loss))
-        if not minimum:
-            descent.run()
-        values = trials.variables.values(descent.z)
+        blind = not descent.gradient.any() and first.loss != 0
+        descent.run()
+        if progress:
+            progress.expect(descent.done, done=descent.done)
+        before = Losses(first.loss, ordinary)
+        fell = first.loss - descent.loss > ROUND_OFF * abs(first.loss)
+        if fell:
+            ending, message, values = Ending.FELL, descent.message, trials.variables.values(descent.z)
+        elif not blind and promised <= max(ROUND_OFF * abs(first.loss), abs(ordinary - first.loss)):
+            ending, message, values = Ending.MINIMUM, "the start is a minimum already", start
+        else:
+            ending, message, values = Ending.STUCK, descent.message, start
         last, problem, trajectory = trials.gradient(values)
         self._keep("after", problem, trajectory, last)
-        before = Losses(first.loss, ordinary)
         after = Losses(last.loss, trials.loss_at(problem, problem.analysis))
-        self._compare(problem, before, after)
-        ending = Ending.MINIMUM if minimum else Ending.FELL if last.loss < first.loss else Ending.STUCK
-        message = "the start is a minimum already" if minimum else descent.message
+        if fell:
+            self._compare(problem, before, after)
         return self._fitted(ending, message, start, values, last.gradients, before, after, descent.done)
 
     def _first(self, start: dict[str, float], problem: Problem, own: Trajectory) -> Gradient:
         """The gradient at the start, with even steps where the circuit can be solved with them."""
-        self.trials.step = problem.analysis.even_step(own)
-        found, problem, trajectory = self.trials.gradient(start)
+        trials = self.trials
+        trials.step = problem.analysis.even_step(own)
+        found, problem, trajectory = trials.gradient(start)
         if not found.ok:
-            self.trials.failed, self.trials.step = self.trials.failed + 1, None
+            trials.failed, trials.step = trials.failed + 1, None
             self.warnings.append("with even steps the run fails: the steps follow the solution, and the loss may jump")
-            found, problem, trajectory = self.trials.gradient(start)
-        if found.ok:
-            self._keep("before", problem, trajectory, found)
+            found, trajectory = problem.gradient(problem.analysis, own), own
+        self._keep("before", problem, trajectory, found)
         return found
 
     def _keep(self, name: str, problem: Problem, trajectory: Trajectory, found: Gradient) -> None:
@@ -199,18 +204,18 @@ class _Fitting:
         fell, trials = before.even - after.even, self.trials
         if trials.step is not None:
             finer = trials.loss_at(problem, problem.analysis.even(trials.step / 2))
-            if not abs(finer - after.even) <= COARSE * abs(fell) + ROUND_OFF * abs(after.even):
+            if not abs(finer - after.even) <= COARSE * fell:
                 self.warnings.append(f"with half the step the loss is {finer:g}: give .tran a smaller tmax")
-        if fell > 0 and not after.ordinary < before.ordinary:
+        if not after.ordinary < before.ordinary:
             self.warnings.append("with steps as ngspice chooses them the loss did not fall: give .tran a smaller tmax")
 
     def _failed(self, start: dict[str, float], run: Trajectory) -> Fitted:
-        message = f"the run with the values of the netlist ended with '{run.status}': {run.message}"
-        return self._fitted(Ending.FAILED, message, start, start, {}, Losses(), Losses(), 0)
+        message = f"with the values of the netlist: {run.message}"
+        return self._fitted(run.status, message, start, start, {}, Losses(), Losses(), 0)
 
     def _fitted(
         self,
-        ending: Ending,
+        status: Ending | Status,
         message: str,
         start: dict[str, float],
         values: dict[str, float],
@@ -221,4 +226,4 @@ class _Fitting:
     ) -> Fitted:
         marks = self.trials.variables.at_bound(values)
         counts = steps, self.trials.runs, self.trials.failed
-        return Fitted(ending, message, start, values, gradients, marks, before, after, *counts, self.warnings)
+        return Fitted(status, message, start, values, gradients, marks, before, after, *counts, self.warnings)

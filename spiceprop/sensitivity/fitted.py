@@ -10,14 +10,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from spiceprop.engines import Status
+
 
 class Ending(StrEnum):
-    """How a fit ended; the last two are failures."""
+    """How a fit ended whose first run ended well; the last is a failure."""
 
     FELL = "ok"
     MINIMUM = "minimum"
     STUCK = "no descent"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,17 @@ class Fitted:
 
     Attributes
     ----------
+    status: how it ended, or how the first run did where that failed.
+    message: more of that.
     start, values: by name, in SI units.
     gradients: of the loss at the end, by the values.
     at_bound: those that lie on a bound, ``low`` or ``high``.
     before, after: the loss.
     runs, failed_runs: of ngspice, and those of them that gave no loss.
-    message: why it ended.
     out, files, plot: what was written: the copy, all netlist files, the picture.
     """
 
-    ending: Ending
+    status: Ending | Status
     message: str
     start: dict[str, float]
     values: dict[str, float]
@@ -61,11 +63,11 @@ class Fitted:
 
     @property
     def ok(self) -> bool:
-        return self.ending in (Ending.FELL, Ending.MINIMUM)
+        return self.status in (Ending.FELL, Ending.MINIMUM)
 
     def summary(self) -> dict:
         return {
-            "status": str(self.ending),
+            "status": str(self.status),
             "message": self.message,
             "loss_before": self.before.even,
             "loss_after": self.after.even,
@@ -90,7 +92,7 @@ class Fitted:
         failed = f", {self.failed_runs} of them without a loss" if self.failed_runs else ""
         done = f"{self.steps} steps, {self.runs} runs{failed}"
         if not self.gradients:
-            return f"{self.ending}: {self.message}"
+            return f"{self.status}: {self.message}"
         table = Table(title=f"loss {self.before.even:.6g} -> {self.after.even:.6g}: {done}")
         for head in ("name", "start", "fitted", "change", "gradient", "bound"):
             table.add_column(head, justify="left" if head in ("name", "bound") else "right")
@@ -101,7 +103,7 @@ class Fitted:
             table.add_row(*row, self.at_bound.get(name, ""))
         console.print(table)
         lines = [f"with steps as ngspice chooses them: loss {self.before.ordinary:.6g} -> {self.after.ordinary:.6g}"]
-        lines += [f"{self.ending}: {self.message}"] + [f"warning: {warning}" for warning in self.warnings]
+        lines += [f"{self.status}: {self.message}"] + [f"warning: {warning}" for warning in self.warnings]
         lines += [f"written: {path}" for path in (*self.files, *([self.plot] if self.plot else []))]
         for line in lines:
             console.print(line, markup=False, highlight=False)

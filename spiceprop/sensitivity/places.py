@@ -12,6 +12,7 @@ from spiceprop.netlist.expression import Number
 from spiceprop.netlist.flat import FlatElement
 from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import Value
+from spiceprop.sensitivity.chain import Chain
 from spiceprop.sensitivity.names import Names, Target, offered, parameters_of, subcircuits_of
 
 
@@ -28,6 +29,7 @@ def written_values(names: Names, targets: list[Target]) -> list[Value]:
         value = _written(names, target)
         if other := found.get(id(value)):
             raise value.span.error(f"'{other.name}' and '{target.name}' are the same number: ask for one of them")
+        _check_analysis(names, target)
         found[id(value)] = target
         values.append(value)
     return values
@@ -46,6 +48,21 @@ def _written(names: Names, target: Target) -> Value:
     if instances - {id(found) for found in meant}:
         raise _shared(names, target, value, len(instances))
     return value
+
+
+def _check_analysis(names: Names, target: Target) -> None:
+    """No parameter of times and options, by which nothing is differentiated."""
+    netlist = names.netlist
+    values = [*netlist.transient.times, *(option.value for option in netlist.options.values())]
+    for value in values:
+        if (
+            target.parameter
+            and isinstance(value, Value)
+            and Chain(*target.parameter).of(value.expression, names.circuit.scope)
+        ):
+            raise value.span.error(
+                f"'{target.name}' acts on the analysis, by which there is no gradient: write a number of its own here"
+            )
 
 
 def _place(target: Target) -> tuple[Value, Scope, list[Scope]]:
