@@ -87,7 +87,7 @@ def _scopes_of(names: Names, value: Value) -> Iterator[Scope]:
         if other is value:
             yield scope
     for scope in names.scopes.values():
-        if any(other is value for other in (*scope.own.values(), *scope.overrides.values())):
+        if any(other is value for other in (scope.own | scope.overrides).values()):
             yield scope
 
 

@@ -219,7 +219,7 @@ def test_runs_that_fail_shorten_the_step_and_are_counted(written):
 
 def test_a_crossing_that_vanishes_is_a_run_that_fails(written):
     deck = written("d.cir", DIVIDER)
-    found = fit(deck, "(rising(v(out),0.6,1)/10m-1)^2", ["r1"], rate=1)
+    found = fit(deck, "(rising(v(out),0.6,1)/10m-1)^2", ["r1"], rate=1, steps=3)
     assert found.failed_runs > 0
     assert found.after.even < found.before.even
     with pytest.raises(UserError, match=r"rising crossings of 0.9: 1 asked for, 0 found from 0 to 0.002 s"):
