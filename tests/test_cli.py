@@ -10,6 +10,7 @@ from small_networks import NETLISTS
 from small_runs import DIGITS, ENVIRONMENT, command, settings_on_command_line
 
 SHORT = ["data.train=8", "data.validation=10", "data.test=4", "run.save_samples=1", "network.layers=[64,3,10]"]
+FIT = ["fit", NETLISTS / "mif.cir", "--wrt", "param:xn.tau", "--out", "fitted.cir"]
 UNSOLVABLE = "* no solution\ni1 0 a dc 1m\nc1 a 0 1n\nb1 0 a i=v(a)^2\n.tran 1u 100u uic\n.end\n"
 
 
@@ -57,6 +58,17 @@ def test_simulate_prints_one_object_though_ngspice_writes_to_descriptor_1(tmp_pa
     done = process("simulate", tmp_path / "bad.cir", "--json")
     assert done.returncode == 1
     assert json.loads(done.stdout)["status"] == "not converged"
+
+
+def test_fit_prints_one_object_though_ngspice_and_the_bar_print(tmp_path):
+    deck = tmp_path / "rc.cir"
+    deck.write_text("* rc\nv1 in 0 1\nr1 in out 1k\nc1 out 0 1u\n.tran 20u 2m uic\n")
+    words = ["--loss", "-final(v(out))", "--loss", "mean(v(out)^2)", "--wrt", "r1", "--bounds", "r1=:1.2k"]
+    done = process("fit", deck, *words, "--out", tmp_path / "o.cir", "--steps", 3, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["status"] == "ok"
+    assert "steps" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["o.cir", "o.png", "rc.cir"]
 
 
 def test_run_without_json_prints_a_table_and_writes_to_runs_by_default(call, tmp_path, monkeypatch):
@@ -116,6 +128,13 @@ def test_error_for_people_goes_to_standard_error_with_file_and_line(call, tmp_pa
         (["run", DIGITS, "--set", "network.neuron=../netlists/mif.cir:lif"], "lif"),
         (["run", DIGITS, "--set", "network.supplies={vdd=1}"], "needs a supply for each port behind the first"),
         (["simulate", NETLISTS / "mif.cir", "--plot", "x.gif"], "--plot writes .png .pdf .svg"),
+        (["fit", NETLISTS / "mif.cir"], "the following arguments are required: --wrt, --out"),
+        ([*FIT, "--loss", "mean(v(mem))", "--plot", "x.gif"], "--plot writes .png .pdf .svg"),
+        ([*FIT], "there is nothing to fit to: give --loss EXPR or --target FILE.csv"),
+        ([*FIT, "--target", "none.csv"], "cannot read the target: No such file or directory"),
+        ([*FIT, "--loss", "mean(v(mem))", "--bounds", "param:xn.tau=1m"], "--bounds takes NAME=lo:hi"),
+        ([*FIT, "--loss", "mean(v(mem))", "--rate", "0"], "--rate is the share of a value"),
+        ([*FIT, "--loss", "mean(v(mem))"], "would not find '../models/metastable_switch.lib'"),
     ],
 )
 def test_wrong_request_is_answered_in_json_and_leaves_no_folder(call, tmp_path, monkeypatch, words, said):

@@ -71,6 +71,8 @@ def fit(
     parsed = [Loss(text) for text in ([losses] if isinstance(losses, str) else losses)]
     wanted = [TargetWaveforms(Path(path)) for path in targets]
     _check(parsed, wanted, wrt, steps, rate)
+    if plot:
+        check_picture(Path(plot))
     for one in wanted:
         one.check_times(transient_of(netlist).t_stop)
     names = Names(netlist, flatten(netlist))
@@ -78,8 +80,6 @@ def fit(
     places = written_values(names, found)
     variables = Variables.of(found, bounds or {}, linear)
     copy = EditedCopy(netlist, Path(out), places) if out else None
-    if plot:
-        check_picture(Path(plot))
     kept = [place.expression for place in places]
     try:
         with IsolatedSimulator(time_limit) as simulator:

@@ -3,8 +3,8 @@
 
 Each point of the descent is a run of ngspice and its gradient (`trials`), with even steps of one length chosen at
 the start: where steps follow the solution the loss jumps from point to point, and no line search ends. So what is
-minimised is the loss of these runs, and it is compared with others at the end: with half the step, and with steps as
-ngspice chooses them.
+minimised is the loss of these runs. At the end it is compared with that of a run with half the step; where they differ
+by more than a share of what the loss fell by, the descent goes on from there with half the step, a few times at most.
 
 The loss L is known to what it differs by between even steps and ngspice's own, or to the Newton iterations' tolerance.
 Where it falls by less than that, the start may be a minimum, or the gradient may not be the loss's (something
@@ -27,8 +27,10 @@ from spiceprop.sensitivity.trials import Trials
 
 ROUND_OFF = 1e-6
 """Of the loss: what it is known to at best, from the Newton iterations' tolerance."""
-COARSE = 0.05
-"""Of what the loss fell by: with half the step it may differ by that without a warning."""
+COARSE = 1e-3
+"""Of what the loss fell by: with half the step it may differ by that."""
+REFINEMENTS = 3
+"""How often the step is halved at most."""
 
 
 @dataclass
@@ -54,7 +56,15 @@ class Fitting:
         first = self._first(start, problem, own)
         descent = self._descent(first, progress)
         slopes = descent.projected()
-        descent.run()
+        for refinements_left in reversed(range(REFINEMENTS + 1)):
+            descent.run()
+            finer = self._finer(first, descent)
+            if finer is None:
+                break
+            if not (refinements_left and descent.done < self.steps and self._refine(descent)):
+                self.warnings.append(f"with half the step the loss is {finer:g}: give .tran a smaller tmax")
+                break
+            first, *_ = trials.gradient(start)
         if progress:
             progress.expect(descent.done, done=descent.done)
         before, fell = Losses(first.loss, ordinary), first.loss - descent.loss
@@ -65,11 +75,32 @@ class Fitting:
         elif fell <= ROUND_OFF * abs(first.loss):
             ending, values = Ending.STUCK, start
         last, problem, trajectory = trials.gradient(values)
-        self._keep("after", problem, trajectory, last)
+        self._keep("after", problem, trajectory)
+        if last.unexplained_steps > first.unexplained_steps:
+            self.warnings += last.warnings
         after = Losses(last.loss, trials.loss_at(problem, problem.analysis))
-        if ending is Ending.FELL:
-            self._compare(problem, before, after)
+        if ending is Ending.FELL and not after.ordinary < before.ordinary:
+            self.warnings.append("with steps as ngspice chooses them the loss did not fall: give .tran a smaller tmax")
         return self._fitted(ending, message, start, values, last.gradients, before, after, descent.done)
+
+    def _finer(self, first: Gradient, descent: Descent) -> float | None:
+        """The loss with half the step, where that is another one."""
+        trials, fell = self.trials, first.loss - descent.loss
+        if trials.step is None or fell <= ROUND_OFF * abs(first.loss):
+            return None
+        problem = trials.problem(trials.variables.values(descent.z))
+        finer = trials.loss_at(problem, problem.analysis.even(trials.step / 2))
+        return None if abs(finer - descent.loss) <= COARSE * fell else finer
+
+    def _refine(self, descent: Descent) -> bool:
+        """Let a descent go on with half the step, where the circuit can be solved with it."""
+        self.trials.step /= 2
+        found = self.trials(descent.z)
+        if found is None:
+            self.trials.step *= 2
+            return False
+        descent.loss, descent.gradient = found
+        return True
 
     def _is_minimum(self, first: Gradient, slopes: np.ndarray, known: float) -> bool:
         """Whether the start promises no gain that is more than what its loss is ``known`` to."""
@@ -91,12 +122,12 @@ class Fitting:
             trials.failed, trials.step = trials.failed + 1, None
             self.warnings.append("with even steps the run fails: the steps follow the solution, and the loss may jump")
             found, trajectory = problem.gradient(problem.analysis, own), own
-        self._keep("before", problem, trajectory, found)
+        self._keep("before", problem, trajectory)
+        self.warnings += found.warnings
         return found
 
-    def _keep(self, name: str, problem: Problem, trajectory: Trajectory, found: Gradient) -> None:
+    def _keep(self, name: str, problem: Problem, trajectory: Trajectory) -> None:
         self.runs[name] = trajectory.times, problem.waveforms(trajectory)
-        self.warnings = list(dict.fromkeys([*self.warnings, *found.warnings]))
 
     def _descent(self, first: Gradient, progress: ProgressBar | None) -> Descent:
         variables = self.trials.variables
@@ -112,16 +143,6 @@ class Fitting:
         if progress:
             progress.expect(self.steps)
         return Descent(self.trials, variables.limits, self.rate, self.steps, told, z, first.loss, slopes)
-
-    def _compare(self, problem: Problem, before: Losses, after: Losses) -> None:
-        """Warnings where the loss is another one with other steps."""
-        fell, trials = before.even - after.even, self.trials
-        if trials.step is not None:
-            finer = trials.loss_at(problem, problem.analysis.even(trials.step / 2))
-            if not abs(finer - after.even) <= COARSE * fell:
-                self.warnings.append(f"with half the step the loss is {finer:g}: give .tran a smaller tmax")
-        if not after.ordinary < before.ordinary:
-            self.warnings.append("with steps as ngspice chooses them the loss did not fall: give .tran a smaller tmax")
 
     def _failed(self, start: dict[str, float], run: Trajectory) -> Fitted:
         message = f"with the values of the netlist: {run.message}"

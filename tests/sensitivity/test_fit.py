@@ -137,6 +137,15 @@ def test_an_oscillator_is_tuned_to_a_frequency(written, tmp_path):
     assert (len(times) - 1) / (times[-1] - times[0]) == pytest.approx(200, rel=0.01)
 
 
+def test_steps_that_are_too_coarse_are_halved(written, tmp_path):
+    """With 10 points a period the frequency is 2 % off."""
+    coarse = OSCILLATOR.replace(".tran 50u 60m 20m", ".tran 500u 60m 20m 500u")
+    found = fit(written("o.cir", coarse.format(l1="1")), "(frequency(v(x),0)/200-1)^2", ["L1"])
+    fine = OSCILLATOR.format(l1=repr(found.values["L1"]))
+    assert found.ok
+    assert spiceprop.gradient(read_text(fine), "frequency(v(x),0)", ["L1"]).loss == pytest.approx(200, rel=0.01)
+
+
 DIVIDER = """* a divider that is charged
 v1 in 0 1
 r1 in out 1k
