@@ -104,7 +104,7 @@ class Fitted:
         console.print(table)
         lines = [f"with steps as ngspice chooses them: loss {self.before.ordinary:.6g} -> {self.after.ordinary:.6g}"]
         lines += [f"{self.status}: {self.message}"] + [f"warning: {warning}" for warning in self.warnings]
-        lines += [f"written: {path}" for path in (*self.files, *([self.plot] if self.plot else []))]
+        lines += [f"written: {path}" for path in (self.out, *self.files[1:], self.plot) if path]
         for line in lines:
             console.print(line, markup=False, highlight=False)
         return stream.getvalue().rstrip()

@@ -65,6 +65,8 @@ class Fitting:
                 self.warnings.append(f"with half the step the loss is {finer:g}: give .tran a smaller tmax")
                 break
             first, *_ = trials.gradient(start)
+        if refinements_left < REFINEMENTS and trials.step is not None:
+            self.warnings.append(f"the loss needed steps of {trials.step:g} s: .tran with this tmax shows it")
         if progress:
             progress.expect(descent.done, done=descent.done)
         before, fell = Losses(first.loss, ordinary), first.loss - descent.loss
