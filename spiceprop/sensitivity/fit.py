@@ -73,6 +73,8 @@ def fit(
     _check(parsed, wanted, wrt, steps, rate)
     if plot:
         check_picture(Path(plot))
+        if out and Path(plot).resolve() == Path(out).resolve():
+            raise UserError("--out and --plot are the same file: give another --plot", file=str(plot))
     for one in wanted:
         one.check_times(transient_of(netlist).t_stop)
     names = Names(netlist, flatten(netlist))
@@ -93,10 +95,10 @@ def fit(
     for place, (name, value) in zip(places, done.values.items(), strict=True):
         if value != done.start[name]:
             netlist.edit(place, value)
+    files = copy.write() if copy else []
     if plot:
         title = f"{Path(netlist.sources[0].file).name}: loss {done.before.even:.4g} -> {done.after.even:.4g}"
         write_picture(panels(parsed, wanted, fitting.runs), Path(plot), title)
-    files = copy.write() if copy else []
     return replace(done, files=files, out=Path(out) if out else None, plot=Path(plot) if plot else None)
 
 

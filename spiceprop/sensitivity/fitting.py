@@ -55,26 +55,16 @@ class Fitting:
         ordinary = problem.slopes(own).value
         first = self._first(start, problem, own)
         descent = self._descent(first, progress)
-        slopes = descent.projected()
-        for refinements_left in reversed(range(REFINEMENTS + 1)):
-            descent.run()
-            finer = self._finer(first, descent)
-            if finer is None:
-                break
-            if not (refinements_left and descent.done < self.steps and self._refine(descent)):
-                self.warnings.append(f"with half the step the loss is {finer:g}: give .tran a smaller tmax")
-                break
-            first, *_ = trials.gradient(start)
-        if refinements_left < REFINEMENTS and trials.step is not None:
-            self.warnings.append(f"the loss needed steps of {trials.step:g} s: .tran with this tmax shows it")
+        gradient, slopes = descent.gradient, descent.projected()
+        before = Losses(self._descend(descent, first.loss), ordinary)
         if progress:
             progress.expect(descent.done, done=descent.done)
-        before, fell = Losses(first.loss, ordinary), first.loss - descent.loss
-        known = max(ROUND_OFF * abs(first.loss), abs(ordinary - first.loss))
+        fell = before.even - descent.loss
+        known = max(ROUND_OFF * abs(before.even), abs(ordinary - first.loss))
         ending, message, values = Ending.FELL, descent.message, trials.variables.values(descent.z)
-        if fell <= known and self._is_minimum(first, slopes, known):
+        if fell <= known and self._is_minimum(before.even, gradient, slopes, known):
             ending, message, values = Ending.MINIMUM, "the start is a minimum already", start
-        elif fell <= ROUND_OFF * abs(first.loss):
+        elif fell <= ROUND_OFF * abs(before.even):
             ending, values = Ending.STUCK, start
         last, problem, trajectory = trials.gradient(values)
         self._keep("after", problem, trajectory)
@@ -85,34 +75,50 @@ class Fitting:
             self.warnings.append("with steps as ngspice chooses them the loss did not fall: give .tran a smaller tmax")
         return self._fitted(ending, message, start, values, last.gradients, before, after, descent.done)
 
-    def _finer(self, first: Gradient, descent: Descent) -> float | None:
+    def _descend(self, descent: Descent, before: float) -> float:
+        """Go down, with shorter steps where the loss depends on them; the loss at the start with the last ones."""
+        for halved in range(REFINEMENTS + 1):
+            descent.run()
+            finer = self._finer(before, descent)
+            if finer is None:
+                break
+            refined = self._refine(descent) if halved < REFINEMENTS and descent.done < self.steps else None
+            if refined is None:
+                self.warnings.append(f"with half the step the loss is {finer:g}: give .tran a smaller tmax")
+                break
+            before = refined
+        if halved:
+            self.warnings.append(f"the loss needed steps of {self.trials.step:g} s: .tran with this tmax shows it")
+        return before
+
+    def _finer(self, before: float, descent: Descent) -> float | None:
         """The loss with half the step, where that is another one."""
-        trials, fell = self.trials, first.loss - descent.loss
-        if trials.step is None or fell <= ROUND_OFF * abs(first.loss):
+        trials, fell = self.trials, before - descent.loss
+        if trials.step is None or fell <= ROUND_OFF * abs(before):
             return None
         problem = trials.problem(trials.variables.values(descent.z))
         finer = trials.loss_at(problem, problem.analysis.even(trials.step / 2))
         return None if abs(finer - descent.loss) <= COARSE * fell else finer
 
-    def _refine(self, descent: Descent) -> bool:
-        """Let a descent go on with half the step, where the circuit can be solved with it."""
+    def _refine(self, descent: Descent) -> float | None:
+        """Halve the step for the rest of a descent, where the circuit can be solved with it; the loss at the start."""
         self.trials.step /= 2
-        found = self.trials(descent.z)
-        if found is None:
+        begin, here = self.trials(np.zeros(len(descent.z))), self.trials(descent.z)
+        if begin is None or here is None:
             self.trials.step *= 2
-            return False
-        descent.loss, descent.gradient = found
-        return True
+            return None
+        descent.loss, descent.gradient = here
+        return begin[0]
 
-    def _is_minimum(self, first: Gradient, slopes: np.ndarray, known: float) -> bool:
-        """Whether the start promises no gain that is more than what its loss is ``known`` to."""
+    def _is_minimum(self, loss: float, gradient: np.ndarray, slopes: np.ndarray, known: float) -> bool:
+        """Whether the start promises no gain beyond what its loss is known to; ``slopes`` do not lead out of bounds."""
         if not slopes.any():
-            return first.loss == 0 or any(first.gradients.values())  # those only lead out of the bounds
+            return loss == 0 or bool(gradient.any())
         step = np.clip(-self.rate * slopes / np.abs(slopes).max(), *self.trials.variables.limits)
         there, slope = self.trials(step), -float(slopes @ step)
         if there is None:
             return False
-        bend = there[0] - first.loss + slope
+        bend = there[0] - loss + slope
         return slope**2 <= 4 * bend * known
 
     def _first(self, start: dict[str, float], problem: Problem, own: Trajectory) -> Gradient:

@@ -171,6 +171,12 @@ def test_bounds_are_kept_exactly_and_marked(written, tmp_path):
     assert below.at_bound == {"r1": "low", "v1": "high"}
 
 
+def test_a_start_on_its_bound_that_would_leave_it_is_a_minimum(written, tmp_path):
+    found = divided(written, bounds={"r1": (500, 1e3)}, out=tmp_path / "out.cir")
+    assert (found.ok, found.status, found.values, found.at_bound) == (True, "minimum", {"r1": 1e3}, {"r1": "high"})
+    assert (tmp_path / "out.cir").read_text() == DIVIDER
+
+
 def test_losses_are_summed_with_their_weights(written):
     one, other = "(final(v(out))-0.5)^2", "3*(mean(v(out))-0.5)^2"
     found, first, second = (divided(written, *losses, steps=1) for losses in ((one, other), (one,), (other,)))
@@ -297,6 +303,7 @@ REQUESTS = [
     ({"losses": "mean(v(out))", "steps": 0}, "--steps is a number of steps, 1 or more; found 0"),
     ({"losses": "mean(v(out))", "rate": 0.0}, "--rate is the share of a value"),
     ({"losses": "mean(v(out))", "plot": "x.gif"}, "--plot writes .png .pdf .svg"),
+    ({"losses": "mean(v(out))", "out": "o.svg", "plot": "./o.svg"}, "--out and --plot are the same file"),
     ({"losses": "mean(v(x))"}, "the circuit has no v(x); there are v(in) v(out)"),
     ({"losses": "mean(v(out))", "bounds": {"r2": (1, 2)}}, "--bounds r2: only what is fitted has one; --wrt has r1"),
     ({"losses": "mean(v(out))", "linear": ["c1"]}, "--linear c1: only what is fitted has one"),
