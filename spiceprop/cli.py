@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from spiceprop.errors import UserError, WorkFailed
+from spiceprop.fit_options import add_fit_options, fit_as_asked, with_losses
 
 DONE, FAILED, WRONG_REQUEST = 0, 1, 2
 
@@ -103,27 +104,7 @@ def grad(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def fit(arguments: argparse.Namespace, output: Output) -> int:
-    from spiceprop.report import progress_bar
-    from spiceprop.sensitivity.fit import fit as fit_values
-    from spiceprop.sensitivity.variables import read_bounds
-
-    bounds = dict(map(read_bounds, arguments.bounds))
-    with progress_bar("fit", "steps") as progress:
-        done = fit_values(
-            arguments.netlist,
-            arguments.loss,
-            arguments.wrt,
-            targets=arguments.target,
-            out=arguments.out,
-            bounds=bounds,
-            linear=arguments.linear,
-            steps=arguments.steps,
-            rate=arguments.rate,
-            plot=arguments.plot or arguments.out.with_suffix(".png"),
-            time_limit=arguments.time_limit,
-            libraries=arguments.library,
-            progress=progress,
-        )
+    done = fit_as_asked(arguments)
     output.result(done.summary(), done.text())
     return DONE if done.ok else FAILED
 
@@ -229,19 +210,7 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--tolerance", type=float, default=0.02, help="relative, for --check (default: %(default)s)")
     added.add_argument("--time-limit", type=float, default=60.0, metavar="S", help="of one simulation (default: 60)")
     added = netlist(fit, "values of a netlist moved until a loss is small, written into a copy of it")
-    added.add_argument("--loss", action="append", default=[], metavar="EXPR", help="as grad has it; several are summed")
-    added.add_argument(
-        "--target", action="append", default=[], type=Path, metavar="F.csv", help="waveforms to reach: time,v(out),..."
-    )
-    several = {"nargs": "+", "action": "extend"}
-    added.add_argument("--wrt", **several, required=True, metavar="NAME", help="what is fitted, as grad has it")
-    added.add_argument("--out", type=Path, required=True, metavar="EDITED.cir", help="the copy that is written")
-    added.add_argument("--bounds", **several, default=[], metavar="NAME=lo:hi", help="limits; one may be left out")
-    added.add_argument("--linear", **several, default=[], metavar="NAME", help="no logarithmic scale for these")
-    added.add_argument("--steps", type=int, default=50, metavar="N", help="at most (default: %(default)s)")
-    added.add_argument("--rate", type=float, default=0.1, metavar="R", help="change in the first step (default: 0.1)")
-    added.add_argument("--plot", type=Path, metavar="F.png", help="waveforms before and after (default: beside --out)")
-    added.add_argument("--time-limit", type=float, default=60.0, metavar="S", help="of one simulation (default: 60)")
+    add_fit_options(added)
     added = with_libraries(verb(compile, "a subcircuit as native code, and an include file for plain ngspice"))
     added.add_argument("subcircuit", metavar="NETLIST:SUBCKT")
     added.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the two files are written")
@@ -266,24 +235,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _with_loss(words: list[str]) -> list[str]:
-    """``--loss=EXPR`` for each ``--loss EXPR``: a loss may begin with a minus, which argparse takes for an option."""
-    joined: list[str] = []
-    for word in words:
-        if joined and joined[-1] == "--loss":
-            joined[-1] += f"={word}"
-        else:
-            joined.append(word)
-    return joined
-
-
 def main(words: list[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # batch systems send it, and mean what Ctrl-C means
     with os.fdopen(os.dup(1), "w") as stream:
         output = Output(stream, as_json="--json" in words)
         try:
-            arguments = _parser().parse_args(_with_loss(words))
+            arguments = _parser().parse_args(with_losses(words))
             os.dup2(2, 1)
             return arguments.function(arguments, output)
         except UserError as error:
