@@ -135,7 +135,7 @@ class Fitting:
         return found
 
     def _keep(self, name: str, problem: Problem, trajectory: Trajectory) -> None:
-        self.runs[name] = trajectory.times, problem.waveforms(trajectory)
+        self.runs[name] = trajectory.times, problem.seen(trajectory)[0]
 
     def _descent(self, first: Gradient, progress: ProgressBar | None) -> Descent:
         variables = self.trials.variables

@@ -20,8 +20,9 @@ import numpy as np
 
 from spiceprop.errors import UserError
 from spiceprop.netlist.expression import Probe
-from spiceprop.sensitivity.loss import Loss, LossSlopes
+from spiceprop.sensitivity.loss import Loss
 from spiceprop.sensitivity.loss_reader import read_waveform
+from spiceprop.sensitivity.objective import LossSlopes
 
 
 class Waveform:

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from spiceprop.errors import UserError
-from spiceprop.sensitivity.loss import Window
 from spiceprop.sensitivity.outputs import Outputs
+from spiceprop.sensitivity.window import Window
 
 SAVED = np.array([0.1, 0.25, 0.45, 0.6, 0.85, 1.0])
 TIMES = np.array([0.0, 0.25, 0.3, 0.5, 0.97, 1.0])
