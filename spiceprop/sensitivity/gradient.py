@@ -107,9 +107,11 @@ class Problem:
     def __post_init__(self) -> None:
         self.circuit, self.analysis = flatten(self.netlist), Analysis.of(self.netlist)
         names = Names(self.netlist, self.circuit)
+        self.whole = WholeCircuit(self.circuit, self.analysis.environment(self.simulator.version))
         wanted = names.default() if self.wanted is None else list(dict.fromkeys(self.wanted))
         self.targets = [names.find(name) for name in wanted]
-        self.whole = WholeCircuit(self.circuit, self.analysis.environment(self.simulator.version))
+        if self.wanted is None:
+            self.targets = self._acting()
         self._check_targets()
         for name, probe in self.loss.probes.items():
             if name not in self.quantities:
@@ -117,6 +119,15 @@ class Problem:
 
     def _check_targets(self) -> None:
         """Every number asked for stands in the equations: one that does not is refused, not 0."""
+        acting = self._acting()
+        for target in self.targets:
+            if target not in acting:
+                raise target.places[0][0].span.error(
+                    f"'{target.name}' has no gradient: it does not act as it stands here"
+                )
+
+    def _acting(self) -> list[Target]:
+        """Targets whose numbers stand in the equations: the DC value of a source with a waveform does not."""
         bound = [element for group in self.whole.groups for element in group.bound]
         known = {
             place_key(*place)
@@ -124,10 +135,11 @@ class Problem:
             for role, place in element.places.items()
             if not role.startswith(CONSTANT)
         }
-        for target in self.targets:
-            if target.wave or target.node or target.parameter or any(place_key(*p) in known for p in target.places):
-                continue
-            raise target.places[0][0].span.error(f"'{target.name}' has no gradient: it does not act as it stands here")
+        return [
+            target
+            for target in self.targets
+            if target.wave or target.node or target.parameter or any(place_key(*p) in known for p in target.places)
+        ]
 
     @property
     def quantities(self) -> dict[str, int]:

@@ -208,3 +208,8 @@ def test_python_names_the_same_function(deck):
     assert spiceprop.gradient(deck, LOSS, ["r1"]).gradients == spiceprop.gradient(str(deck), LOSS, ["r1"]).gradients
     with pytest.raises(UserError, match="cannot read"):
         spiceprop.gradient(deck.with_name("none.cir"), LOSS)
+
+
+def test_without_names_a_number_that_does_not_act_is_left_out():
+    text = "t\nv1 in 0 dc 1 sin(0 1 1k)\nr1 in out 1k\nc1 out 0 1u\n.tran 10u 1m\n.end\n"
+    assert list(spiceprop.gradient(read_text(text), "mean(v(out)^2)").gradients) == ["r1", "c1"]
