@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from spiceprop.circuit import bipolar, diode, mosfet
+from spiceprop.circuit import bipolar, diode, jfet, mosfet
 from spiceprop.circuit.stamps import CONSTANT, MODEL, Environment, Stamp
 from spiceprop.errors import UserError
 from spiceprop.netlist import evaluate
@@ -22,7 +22,7 @@ from spiceprop.netlist.tree import Value
 
 Place = tuple[Value, Scope]
 FIRST_GUESSES = frozenset({"off", "ic"})
-"""Of the operating point; ngspice takes no charge from ``ic=`` of these devices (measured)."""
+"""Of the operating point; ngspice takes no charge from ``ic=`` of diodes and bipolar transistors (measured)."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Kind:
     off: values that are refused unless they are 0, with which ngspice does without them.
     absent: values of the model or the instance that ngspice takes for not given when they are 0.
     constants: values of the model that act and are whole numbers, which have no derivative.
+    initial: roles of the values of ``ic=``, where ngspice takes charges from it.
     modifiers: of the instance, that act.
     stamp: (roles, environment, type of the model) to equations.
     """
@@ -56,6 +57,7 @@ class Kind:
     off: frozenset[str] = field(default_factory=frozenset)
     absent: frozenset[str] = field(default_factory=frozenset)
     constants: frozenset[str] = field(default_factory=frozenset)
+    initial: tuple[str, ...] = ()
 
 
 DIODE = Kind(
@@ -114,7 +116,20 @@ MOSFET = Kind(
     absent=frozenset({"rd", "rs", "rsh", "js", "tox", "ad", "as"}),
     constants=frozenset({"tpg"}),
 )
-KINDS = {"d": DIODE, "q": BIPOLAR, "m": MOSFET}
+JFET = Kind(
+    models=frozenset({"njf", "pjf"}),
+    terminals=("d", "g", "s"),
+    fewest=3,
+    inner={jfet.INNER["rd"]: "drain", jfet.INNER["rs"]: "source"},
+    values=frozenset(jfet.DEFAULTS) | {"rd", "rs", "vtotc", "betatce", "tnom"},
+    synonyms={"vt0": "vto"},
+    without_equations=frozenset(),
+    modifiers=frozenset({"area", "m", "temp", "dtemp"}),
+    stamp=jfet.jfet,
+    absent=frozenset({"rd", "rs"}),
+    initial=("ic:vds", "ic:vgs"),
+)
+KINDS = {"d": DIODE, "q": BIPOLAR, "m": MOSFET, "j": JFET}
 
 
 def bind_card(
@@ -159,6 +174,9 @@ def _instance_places(flat: FlatElement, kind: Kind) -> Iterator[tuple[str, Place
     for name, value in flat.element.values().items():
         if name in kind.modifiers:
             yield name, (value, flat.scope)
+        elif name == "ic" and kind.initial:
+            for role, initial in zip(kind.initial, flat.element.modifiers[name], strict=False):
+                yield role, (initial, flat.scope)
         elif name not in FIRST_GUESSES:
             raise _refusal(flat, f"{name}=")
 
