@@ -113,18 +113,19 @@ class WholeAdjoint:
         return self.by_place.get(place_key(value, scope), (None, 0.0))[1]
 
 
-def whole_adjoint(run: WholeRun, by_state: np.ndarray) -> WholeAdjoint:
+def whole_adjoint(run: WholeRun, by_state: np.ndarray, loss_by_time: np.ndarray | None = None) -> WholeAdjoint:
     """Sweep backwards through the steps of a run.
 
     Parameters
     ----------
     by_state: dL/dx, (losses, unknowns, points); zero at t = 0 with ``uic``.
+    loss_by_time: (points,), what the losses see of the times of the points, see `switching`.
 
     Raises
     ------
     UserError: the equations of a point do not determine its unknowns.
     """
-    sweep = Sweep(run, by_state)
+    sweep = Sweep(run, by_state, np.zeros(len(run.times)) if loss_by_time is None else loss_by_time)
     for block in reversed(list(_blocks(run, sweep.matrices))):
         sweep.block(block)
     return WholeAdjoint(sweep.by_place, sweep.by_initial_node, sweep.by_time)
@@ -138,8 +139,8 @@ def _blocks(run: WholeRun, matrices: Matrices) -> list[slice]:
 class Sweep:
     """The state of a backward sweep: mu of the step behind, and the derivatives so far."""
 
-    def __init__(self, run: WholeRun, by_state: np.ndarray):
-        self.run, self.circuit, self.by_state = run, run.circuit, by_state
+    def __init__(self, run: WholeRun, by_state: np.ndarray, loss_by_time: np.ndarray):
+        self.run, self.circuit, self.by_state, self.loss_by_time = run, run.circuit, by_state.copy(), loss_by_time
         self.matrices = Matrices.of(run.circuit)
         self.incidence_transposed = run.circuit.incidence.T.tocsr()
         self.losses = by_state.shape[0]
@@ -148,6 +149,7 @@ class Sweep:
         self.by_place: dict[PlaceKey, tuple[Place, np.ndarray]] = {}
         self.by_initial_node: dict[str, np.ndarray] = {}
         self.by_time = np.zeros((self.losses, len(run.times)))
+        self.by_steps = np.zeros((2, self.losses))  # of the last two: by their length alone
 
     def block(self, points: slice) -> None:
         """Sweep over these points; what depends on two of them needs their neighbours."""
@@ -161,6 +163,7 @@ class Sweep:
         mus = np.zeros((self.losses, len(self.mu), len(times)))
         for n in reversed(range(max(first, 1), stop)):
             at = n - around.start
+            self.move_flips(n, per_second[:, at])
             jacobian, slopes, behind = (part[:, at] for part in entries)
             matrix = self.matrices.charge_slopes.matrix
             right = matrix(behind).T @ self.mu + matrix(slopes).T @ (self.s / r[at]) - self.by_state[:, :, n].T
@@ -170,10 +173,24 @@ class Sweep:
             by_step = -(per_second[:, at] @ mu)
             self.by_time[:, n] += by_step
             self.by_time[:, n - 1] -= by_step
+            self.by_steps = np.stack([by_step, self.by_steps[0]])
             self.mu, self.s = mu, run.h[n] * (1 - run.theta[n]) * mu
         if first == 0 and not run.uic:
+            self.move_flips(0, np.zeros(len(self.mu)))
             multipliers[:, :-1, 0] = self.operating_point(entries[0][:, 0], entries[2][:, 0]).T
         self.collect(around, uic, multipliers, mus)
+
+    def move_flips(self, n: int, rates: np.ndarray) -> None:
+        """What the motion of the flips between this point and the next adds, see `switching`."""
+        flips = [flip for flip in self.run.flips.get(n + 1, ()) if flip.crosses]
+        by_moment = self.loss_by_time[n : n + 2].sum() - rates @ self.mu - self.by_steps[1]
+        for flip in flips:
+            by_threshold = by_moment / (len(flips) * flip.slope)
+            for row, sign in flip.control:
+                if row < self.circuit.size:
+                    self.by_state[:, row, n] -= sign * by_threshold
+            for place, by_value in flip.thresholds:
+                self._add(place, by_value * by_threshold)
 
     def solve(self, entries: np.ndarray, right: np.ndarray) -> np.ndarray:
         """The transposed system."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from spiceprop.circuit import bipolar, diode, jfet, mosfet
+from spiceprop.circuit import bipolar, diode, jfet, mosfet, switch
 from spiceprop.circuit.stamps import CONSTANT, MODEL, Environment, Stamp
 from spiceprop.errors import UserError
 from spiceprop.netlist import evaluate
@@ -41,6 +41,7 @@ class Kind:
     absent: values of the model or the instance that ngspice takes for not given when they are 0.
     constants: values of the model that act and are whole numbers, which have no derivative.
     initial: roles of the values of ``ic=``, where ngspice takes charges from it.
+    flags: words of the instance that act, as roles without a place.
     modifiers: of the instance, that act.
     stamp: (roles, environment, type of the model) to equations.
     """
@@ -58,6 +59,7 @@ class Kind:
     absent: frozenset[str] = field(default_factory=frozenset)
     constants: frozenset[str] = field(default_factory=frozenset)
     initial: tuple[str, ...] = ()
+    flags: frozenset[str] = field(default_factory=frozenset)
 
 
 DIODE = Kind(
@@ -129,7 +131,31 @@ JFET = Kind(
     absent=frozenset({"rd", "rs"}),
     initial=("ic:vds", "ic:vgs"),
 )
-KINDS = {"d": DIODE, "q": BIPOLAR, "m": MOSFET, "j": JFET}
+
+
+def _switch(model: str, terminals: tuple[str, ...]) -> Kind:
+    return Kind(
+        models=frozenset({model}),
+        terminals=terminals,
+        fewest=len(terminals),
+        inner={},
+        values=frozenset({"ron", "roff", *switch.THRESHOLDS[model]}),
+        synonyms={},
+        without_equations=frozenset(),
+        modifiers=frozenset(),
+        stamp=switch.switch,
+        flags=frozenset({"on"}),
+    )
+
+
+KINDS = {
+    "d": DIODE,
+    "q": BIPOLAR,
+    "m": MOSFET,
+    "j": JFET,
+    "s": _switch("sw", ("+", "-", "c+", "c-")),
+    "w": _switch("csw", ("+", "-")),
+}
 
 
 def bind_card(
@@ -155,10 +181,12 @@ def bind_card(
     for role in [role for role in places if role.removeprefix(MODEL) in kind.absent]:
         if evaluate(*places[role]) == 0:
             del places[role]
-    stamp = kind.stamp(tuple(places), environment, flat.model.model.kind)
+    flags = [word for word in flat.element.words if isinstance(word, str) and word in kind.flags]
+    stamp = kind.stamp((*places, *flags), environment, flat.model.model.kind)
     nodes = [*flat.nodes, *["0"] * (len(kind.terminals) - len(flat.nodes))]
     inner = [f"{flat.name}#{kind.inner[symbol]}" for symbol in stamp.unknowns if symbol in kind.inner]
-    return stamp, tuple(f"v({node})" for node in (*nodes, *inner)), places
+    currents = (f"i({source})" for source in flat.controls)
+    return stamp, (*(f"v({node})" for node in (*nodes, *inner)), *currents), places
 
 
 def _refusal(flat: FlatElement, what: str) -> UserError:
@@ -169,7 +197,7 @@ def _instance_places(flat: FlatElement, kind: Kind) -> Iterator[tuple[str, Place
     for word in flat.element.words:
         if isinstance(word, Value):
             raise _refusal(flat, f"a number without a name ('{word.span.text}': write area={word.span.text})")
-        if word not in FIRST_GUESSES:
+        if word not in FIRST_GUESSES | kind.flags:
             raise _refusal(flat, f"'{word}'")
     for name, value in flat.element.values().items():
         if name in kind.modifiers:

@@ -18,11 +18,15 @@ without ``ic=`` starts at the ``.ic`` of its nodes, where a node without one cou
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Protocol
 
+import numpy as np
 import sympy as sp
 
 WAVE = "wave"
 """The role of a source's value that changes with time: see `waveforms`."""
+STATE = "state"
+"""The role of what a run decides, 0 or 1 at each of its points: see `switch`."""
 CONSTANT = "number:"
 """How the roles of numbers in a B source's expression begin: no gradient is asked by them."""
 
@@ -70,14 +74,31 @@ class Increment:
     rows: dict[sp.Symbol, int]
 
 
+class States(Protocol):
+    """Finds the states of all elements of one stamp along a run, see `switch.States`."""
+
+    threshold: str
+    hysteresis: str
+
+    def control(self, unknowns: np.ndarray) -> np.ndarray: ...
+
+    def along(
+        self, unknowns: np.ndarray, currents: np.ndarray, numbers: dict[str, np.ndarray], uic: bool
+    ) -> np.ndarray: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Stamp:
-    """``values`` are the element's numbers by role; ``unknowns`` are in the order in which they are bound."""
+    """``values`` are the element's numbers by role; ``unknowns`` are in the order in which they are bound.
+
+    With a role `STATE` there are ``states``.
+    """
 
     unknowns: tuple[sp.Symbol, ...]
     values: dict[str, sp.Symbol]
     rows: Rows
     charges: tuple[Charge | Increment, ...] = ()
+    states: States | None = None
 
 
 def value_symbol(role: str) -> sp.Symbol:

@@ -12,7 +12,7 @@ from functools import cache
 import sympy as sp
 
 from spiceprop.circuit.functions import NUMERIC
-from spiceprop.circuit.stamps import CONSTANT, Charge, Increment, Rows, Stamp
+from spiceprop.circuit.stamps import CONSTANT, STATE, Charge, Increment, Rows, Stamp
 from spiceprop.circuit.symbols import TIME
 
 Slopes = tuple[list[tuple[int, int]], Callable]
@@ -43,7 +43,7 @@ class Template:
         self._arguments = [*stamp.unknowns, TIME, *stamp.values.values()]
         self._by_unknown = dict(enumerate(stamp.unknowns))
         values = enumerate(stamp.values.items())
-        self._by_value = {place: symbol for place, (role, symbol) in values if not role.startswith(CONSTANT)}
+        self._by_value = {place: symbol for place, (role, symbol) in values if not role.startswith((CONSTANT, STATE))}
         self.row_places = [stamp.unknowns.index(row) for row in stamp.rows]
         rows = list(stamp.rows.values())
         self.rows, self.row_slopes = self._compile(rows), self._slopes(rows, self._by_unknown)

@@ -156,7 +156,7 @@ class Problem:
             yield found
 
     def run(self, analysis: Analysis, circuit: FlatCircuit | None = None) -> Trajectory:
-        return simulate(self.simulator, circuit or self.circuit, analysis, self.whole.names)
+        return simulate(self.simulator, circuit or self.circuit, analysis, self.whole.saved)
 
     def solve(self) -> tuple[Analysis, Trajectory]:
         """The run that the gradient is taken of, with even steps where the circuit can be solved with them."""
@@ -177,7 +177,7 @@ class Problem:
     def seen(self, trajectory: Trajectory) -> tuple[dict[str, np.ndarray], np.ndarray, Window, np.ndarray]:
         """What a loss sees of a run: quantities by name and times of the saved points, its window, edges of sources."""
         window = Window.of(trajectory.times, self.analysis.t_start, self.analysis.transient.t_stop)
-        values = self.whole.padded(trajectory.values)
+        values = self.whole.padded(trajectory.values[: self.whole.size])
         quantities = {name: values[self.quantities[name]] for name in self.loss.probes}
         return quantities, trajectory.times, window, self.whole.edges
 
@@ -189,8 +189,8 @@ class Problem:
         for place, by_quantity in enumerate(kinds):
             for name, slope in by_quantity.items():
                 by_state[place, self.quantities[name], before:] += slope
-        found = whole_adjoint(run, by_state[:, :-1])
         by_time = np.concatenate([np.zeros(before), slopes.by_time])
+        found = whole_adjoint(run, by_state[:, :-1], by_time)
         return with_moving_edges(run, found, by_time)
 
     def derivative(self, adjoint: WholeAdjoint, target: Target) -> np.ndarray:
