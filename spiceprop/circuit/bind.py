@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import sympy as sp
 
 from spiceprop.circuit import stamps
-from spiceprop.circuit.cards import KINDS, bind_card
+from spiceprop.circuit.cards import bind_card
+from spiceprop.circuit.kinds import KINDS
 from spiceprop.circuit.stamps import CONSTANT, WAVE, Environment, Stamp, value_symbol
 from spiceprop.circuit.symbols import OpenTranslator, parameter_symbol
+from spiceprop.netlist.alternatives import instead_of
 from spiceprop.netlist.expression import Call, Expression, Number, Operation, Probe, walk
 from spiceprop.netlist.flat import FlatCircuit, FlatElement, element_name
 from spiceprop.netlist.scope import Scope
@@ -121,8 +123,7 @@ class Binder:
             if element.name[0] in KINDS and flat.model:
                 return Bound(flat, *bind_card(flat, self.circuit, self.environment))
             raise element.span.error(
-                f"{element.name} has no gradient: R C L K V I E F G H B D Q and X have one; "
-                "ngspice simulates it, or write it as B sources"
+                f"{element.name} has no gradient; ngspice simulates it. {instead_of(element.name)}"
             )
         raise TypeError(element)
 
@@ -136,7 +137,7 @@ class Binder:
         places = self._places(flat, {"": element.value} | ({"ic": element.ic} if element.ic else {}))
         letter = element.name[0]
         if letter == "c" and not element.ic:
-            for role, node in zip(("start+", "start-"), flat.nodes, strict=True):
+            for role, node in zip(("start:+", "start:-"), flat.nodes, strict=True):
                 if node in self.circuit.initial:
                     places[role] = self.circuit.initial[node]
         kind = {"r": stamps.resistor, "c": stamps.capacitor, "l": stamps.inductor}[letter]

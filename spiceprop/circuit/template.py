@@ -11,7 +11,7 @@ from functools import cache
 
 import sympy as sp
 
-from spiceprop.circuit.functions import NUMERIC
+from spiceprop.circuit.functions import NUMERIC, Steps
 from spiceprop.circuit.stamps import CONSTANT, STATE, Charge, Increment, Rows, Stamp
 from spiceprop.circuit.symbols import TIME
 
@@ -33,9 +33,9 @@ class Template:
     """The functions of one stamp.
 
     ``rows`` are f, with derivatives ``row_slopes`` by unknowns, ``row_rates`` by time and ``row_sensitivities`` by
-    values. ``charges`` are the charges that are functions of one point; of those with increments, ``halves`` are the
-    half capacitances and ``voltages`` what lies across them. ``charge_rows`` says of the ``ordinary`` ones and then of
-    the others which rows they enter.
+    values; ``jumps`` is what in them is constant but for jumps. ``charges`` are the charges that are functions of one
+    point; of those with increments, ``halves`` are the half capacitances and ``voltages`` what lies across them.
+    ``charge_rows`` says of the ``ordinary`` ones and then of the others which rows they enter.
     """
 
     def __init__(self, stamp: Stamp):
@@ -47,6 +47,7 @@ class Template:
         self.row_places = [stamp.unknowns.index(row) for row in stamp.rows]
         rows = list(stamp.rows.values())
         self.rows, self.row_slopes = self._compile(rows), self._slopes(rows, self._by_unknown)
+        self.jumps = self._compile([jump for row in rows for jump in sp.sympify(row).atoms(Steps)])
         self.row_rates, self.row_sensitivities = self._slopes(rows, {0: TIME}), self._slopes(rows, self._by_value)
         ordinary = [charge for charge in stamp.charges if isinstance(charge, Charge)]
         grown = [charge for charge in stamp.charges if isinstance(charge, Increment)]

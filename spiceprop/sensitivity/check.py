@@ -7,7 +7,9 @@ wrong derivative, or a loss that has none (a threshold is crossed). Whether the 
 itself is another question, which a run with half the step answers: values that it changes are warned of.
 
 A difference states its own error (see `adjoint.finite_difference`). A value disagrees where it is further from the
-difference than the tolerance, relative to the larger of the two, and than that error.
+difference than the tolerance, relative to the larger of the two, and than that error. The moments at which switches
+switch lie between fixed points: a difference sees them move only where they pass some, so a value may agree with what
+the motion adds to it or without.
 """
 
 import math
@@ -139,6 +141,10 @@ def _within(trajectory: Trajectory, points: int | None) -> bool:
 
 
 def agree(found: Gradient, name: str, reference: Difference, tolerance: float, floor: float) -> bool:
+    if without := found.by_switching.get(name):
+        fixed = replace(found, gradients=found.gradients | {name: found.gradients[name] - without}, by_switching={})
+        if agree(fixed, name, reference, tolerance, floor):
+            return True
     slope = found.gradients[name]
     allowed = tolerance * max(abs(slope), abs(reference.value)) + 2 * reference.error
     allowed = max(allowed, floor / (abs(found.values[name]) or 1.0))  # nan where there is no difference

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.engines import Status, Trajectory
 from spiceprop.netlist import FlatCircuit, Netlist, flatten, read_netlist
 from spiceprop.sensitivity.chain import Chain
-from spiceprop.sensitivity.jumps import jumps
+from spiceprop.sensitivity.doubts import doubts_about, doubts_about_jumps, doubts_about_run
 from spiceprop.sensitivity.loss import Loss
 from spiceprop.sensitivity.names import Names, Target
 from spiceprop.sensitivity.objective import LossSlopes, Objective
@@ -32,9 +32,6 @@ from spiceprop.sensitivity.outputs import Outputs
 from spiceprop.sensitivity.run import Analysis, simulate, steps_of
 from spiceprop.sensitivity.vary import assigned
 from spiceprop.sensitivity.window import Window
-
-APART = 0.05
-"""How much the derivatives by the vertex and by the largest sample may differ without a warning."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +47,7 @@ class Gradient:
     unexplained_steps: steps that obey no known integration rule.
     points: saved points of the run.
     status: how the simulation ended; without ``ok`` there are no gradients.
+    by_switching: what of each derivative comes of the motion of moments of switching, where there were some.
     """
 
     loss: float
@@ -60,6 +58,7 @@ class Gradient:
     points: int
     status: Status
     message: str = ""
+    by_switching: dict[str, float] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -78,6 +77,7 @@ class Gradient:
             "message": self.message,
             "loss": self.loss,
             "gradients": self.gradients,
+            "by_switching": self.by_switching,
             "sensitivities": self.sensitivities,
             "values": self.values,
             "points": self.points,
@@ -217,29 +217,32 @@ class Problem:
         adjoint = self.adjoint(run, slopes)
         found = {target.name: self.derivative(adjoint, target) for target in self.targets}
         gradients = {name: float(slope[0]) for name, slope in found.items()}
-        warnings = [*analysis.warnings, *jumps(self.circuit), *self.warnings(run, adjoint, found)]
+        doubts = [*analysis.warnings, *doubts_about_jumps(run), *self.warnings(run, adjoint, found)]
         return Gradient(
-            slopes.value, gradients, values, warnings, run.unexplained, len(trajectory.times), trajectory.status
+            slopes.value,
+            gradients,
+            values,
+            doubts,
+            run.unexplained,
+            len(trajectory.times),
+            trajectory.status,
+            by_switching=self.by_switching(run, slopes, gradients),
         )
+
+    def by_switching(self, run: WholeRun, slopes: LossSlopes, gradients: dict[str, float]) -> dict[str, float]:
+        """What of each derivative comes of the motion of moments of switching."""
+        if not run.flips:
+            return {}
+        fixed = self.adjoint(replace(run, flips={}), slopes)
+        return {
+            target.name: gradients[target.name] - float(self.derivative(fixed, target)[0]) for target in self.targets
+        }
 
     def warnings(self, run: WholeRun, adjoint: WholeAdjoint, found: dict[str, np.ndarray]) -> list[str]:
         """What is doubtful about derivatives that were found."""
-        warnings = []
-        if run.unexplained:
-            warnings.append(
-                f"{run.unexplained} of {len(run.h) - 1} steps obey no known integration rule: the gradient is a guess"
-            )
+        warnings = list(doubts_about_run(run))
         for target in self.targets:
-            if target.wave and not any((id(v), id(s)) in adjoint.by_place for v, s in target.places):
-                warnings.append(f"{target.name} does not act: ngspice takes its default in place of 0")
-            if not np.isfinite(found[target.name][0]):
-                warnings.append(f"{target.name}: the derivative is no finite number at some point of the run")
-            slopes = found[target.name]
-            if len(slopes) > 1 and abs(slopes[1] - slopes[0]) > APART * abs(slopes[0]):
-                warnings.append(
-                    f"{target.name}: the largest sample instead of the maximum between samples would give "
-                    f"{slopes[1]:g} instead of {slopes[0]:g}: use shorter steps, or a smooth loss"
-                )
+            warnings += doubts_about(target, found[target.name], run, adjoint)
         return warnings
 
 
