@@ -200,7 +200,9 @@ class Names:
 def offered(flat: FlatElement) -> dict[str, Value]:
     """Numbers of an element that a gradient can be asked by; a B source has parameters instead."""
     if isinstance(flat.element, Device):
-        return flat.element.values()
+        passive = flat.element.name[0] in "rcl"
+        main = [("", word) for word in flat.element.words if passive and isinstance(word, Value)]
+        return dict(main) | flat.element.values()
     hidden = {""} if isinstance(flat.element, BehaviouralSource) else set()
     # a value that stands for the whole statement is none of the text: E with VALUE= has a gain of 1
     values = {role: value for role, value in flat.element.values().items() if value.span is not flat.element.span}

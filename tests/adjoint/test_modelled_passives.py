@@ -27,8 +27,8 @@ DECKS = {
         WARM + PULSE + "r1 in a ra\nr2 a out 1k rb tc1=3m\nr3 out 0 rc 2k dtemp=20\nr4 out 0 rb 3k temp=90 scale=1.5\n"
         ".model ra r(r=500 rsh=0 tc1=2m tc2=5u tnom=40)\n.model rb r(tc1r=1m tc2r=4u)\n.model rc r(tce=0.4 tc1=7)\n"
         + INTO,
-        "model:ra.r model:ra.tc1 model:ra.tc2 model:ra.tnom r2.tc1 model:rb.tc2r model:rb.tc1r model:rc.tce r3.dtemp "
-        "r4.temp r4.scale",
+        "r2 r4 model:ra.r model:ra.tc1 model:ra.tc2 model:ra.tnom r2.tc1 model:rb.tc2r model:rb.tc1r model:rc.tce "
+        "r3.dtemp r4.temp r4.scale",
     ),
     "C of an area": (
         PULSE + "r1 in out 1k\nc1 out 0 cm l=20u w=20u\nc2 out in cm l=10u m=2\n"
@@ -38,12 +38,12 @@ DECKS = {
     "C of the model or of the element, from ic= and .ic": (
         WARM + PULSE + "r1 in out 1k\nc1 out 0 ca\nc2 out a cb 50n ic=-0.3\nr2 a 0 3k\nc3 a 0 ca tc1=2m\n"
         ".model ca c(cap=60n cj=1 tc1=1m)\n.model cb c(tc1=1m tc2=9u tnom=10)\n.ic v(out)=0.2\n" + INTO,
-        "model:ca.cap model:ca.tc1 c3.tc1 model:cb.tc1 model:cb.tc2 model:cb.tnom ic:c2 ic:out r1",
+        "model:ca.cap model:ca.tc1 c3.tc1 model:cb.tc1 model:cb.tc2 model:cb.tnom ic:c2 ic:out r1 c2",
     ),
     "L, coupled, with a parameter of the instance around": (
         WARM + ".param n=2\n" + PULSE + "r1 in a 100\nl1 a out la\nl2 b 0 lb 30m ic=1m\nr2 b 0 1k\nk1 l1 l2 0.4\n"
         ".model la l(ind={n*20m} tc1=1m)\n.model lb l(tc1=2m tc2=5u)\n" + INTO,
-        "param:n model:la.tc1 model:lb.tc1 model:lb.tc2 k1 r1 c9",
+        "param:n model:la.tc1 model:lb.tc1 model:lb.tc2 k1 r1 c9 l2",
     ),
 }
 
