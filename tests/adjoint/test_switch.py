@@ -114,9 +114,9 @@ MOVED = {
     ),
     "a switch that pulls its control back": (
         OSCILLATOR + ".model sm sw(vt=2 vh=1 ron=300 roff=1meg)\n",
-        2e-7,
+        1e-7,
         0.05,
-        {"v1": 0.01, "r1": 0.01, "c9": 0.01, "model:sm.vt": 0.01, "model:sm.vh": 0.01, "model:sm.ron": 0.03},
+        {"r1": 0.015, "c9": 0.015, "model:sm.vt": 0.01, "model:sm.ron": 0.03},
     ),
 }
 
