@@ -10,7 +10,7 @@ from spiceprop.circuit import bipolar, diode, jfet, mosfet, stamps, switch
 from spiceprop.circuit.stamps import Environment, Stamp
 
 FIRST_GUESSES = frozenset({"off", "ic"})
-"""Of the operating point; ngspice takes no charge from ``ic=`` of diodes and bipolar transistors (measured)."""
+"""Of the operating point; ngspice takes no charge from ``ic=`` of diodes (measured)."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ BIPOLAR = Kind(
     modifiers=frozenset({"area", "m", "temp", "dtemp"}),
     stamp=bipolar.bipolar,
     off=frozenset({"ptf"}),
+    initial=("ic:vbe", "ic:vce"),
     absent=frozenset({"vaf", "var", "ikf", "ikr", "irb", "vtf", "rc", "rb", "re"}),
 )
 MOSFET = Kind(
@@ -109,6 +110,7 @@ MOSFET = Kind(
     stamp=mosfet.mosfet,
     absent=frozenset({"rd", "rs", "rsh", "js", "tox", "ad", "as"}),
     constants=frozenset({"tpg"}),
+    initial=("ic:vds", "ic:vgs", "ic:vbs"),
 )
 JFET = Kind(
     models=frozenset({"njf", "pjf"}),
