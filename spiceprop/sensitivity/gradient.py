@@ -218,32 +218,22 @@ class Problem:
         found = {target.name: self.derivative(adjoint, target) for target in self.targets}
         gradients = {name: float(slope[0]) for name, slope in found.items()}
         doubts = [*analysis.warnings, *doubts_about_jumps(run), *self.warnings(run, adjoint, found)]
-        return Gradient(
-            slopes.value,
-            gradients,
-            values,
-            doubts,
-            run.unexplained,
-            len(trajectory.times),
-            trajectory.status,
-            by_switching=self.by_switching(run, slopes, gradients),
-        )
+        moved = self.by_switching(run, slopes, gradients)
+        points, status = len(trajectory.times), trajectory.status
+        return Gradient(slopes.value, gradients, values, doubts, run.unexplained, points, status, by_switching=moved)
 
     def by_switching(self, run: WholeRun, slopes: LossSlopes, gradients: dict[str, float]) -> dict[str, float]:
         """What of each derivative comes of the motion of moments of switching."""
         if not run.flips:
             return {}
         fixed = self.adjoint(replace(run, flips={}), slopes)
-        return {
-            target.name: gradients[target.name] - float(self.derivative(fixed, target)[0]) for target in self.targets
-        }
+        without = {target.name: float(self.derivative(fixed, target)[0]) for target in self.targets}
+        return {name: slope - without[name] for name, slope in gradients.items()}
 
     def warnings(self, run: WholeRun, adjoint: WholeAdjoint, found: dict[str, np.ndarray]) -> list[str]:
         """What is doubtful about derivatives that were found."""
-        warnings = list(doubts_about_run(run))
-        for target in self.targets:
-            warnings += doubts_about(target, found[target.name], run, adjoint)
-        return warnings
+        each = [(target, found[target.name]) for target in self.targets]
+        return [*doubts_about_run(run), *(one for it in each for one in doubts_about(*it, run, adjoint))]
 
 
 def gradient(netlist: Netlist | str | Path, loss: str, wrt: Sequence[str] | None = None) -> Gradient:
