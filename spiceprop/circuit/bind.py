@@ -16,7 +16,7 @@ from spiceprop.circuit.kinds import KINDS
 from spiceprop.circuit.stamps import CONSTANT, WAVE, Environment, Stamp, value_symbol
 from spiceprop.circuit.symbols import OpenTranslator, parameter_symbol
 from spiceprop.netlist.alternatives import instead_of
-from spiceprop.netlist.expression import Call, Expression, Number, Operation, Probe, walk
+from spiceprop.netlist.expression import Call, Coefficient, Expression, Number, Operation, Probe, walk
 from spiceprop.netlist.flat import FlatCircuit, FlatElement, element_name
 from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import (
@@ -48,7 +48,7 @@ class LocalTranslator(OpenTranslator):
     """The expression of a B source in local symbols.
 
     Its numbers become values of the element, so that lines that differ in their numbers alone share a stamp; exponents
-    and 0 stay, as they decide what can be simplified.
+    and 0 stay, as they decide what can be simplified, and so do those that are no text: a formula's own.
     """
 
     def __init__(self, flat: FlatElement):
@@ -58,7 +58,9 @@ class LocalTranslator(OpenTranslator):
         self._kept = {id(tree) for power in walk(flat.element.value.expression) for tree in _exponent(power)}
 
     def _translate(self, tree: Expression, scope: Scope, flat: FlatElement | None) -> sp.Basic:
-        if not isinstance(tree, Number) or tree.value == 0 or id(tree) in self._kept:
+        if isinstance(tree, Coefficient):
+            return value_symbol(tree.role)
+        if not isinstance(tree, Number) or tree.span is None or tree.value == 0 or id(tree) in self._kept:
             return super()._translate(tree, scope, flat)
         role = f"{CONSTANT}{len(self.numbers)}"
         self.numbers[role] = tree
@@ -157,7 +159,7 @@ class Binder:
         element = flat.element
         sensed = [name for probe in flat.probes() for name in sensed_unknowns(flat, probe)]
         order = list(dict.fromkeys(sensed))
-        places = self._places(flat, {})
+        places = self._places(flat, element.numbers)
         key = (id(element), tuple(map(order.index, sensed)), tuple(places))
         if key not in self._expressions:
             local = LocalTranslator(flat)
