@@ -13,10 +13,10 @@ import sympy as sp
 from spiceprop.circuit import stamps
 from spiceprop.circuit.cards import bind_card
 from spiceprop.circuit.kinds import KINDS
-from spiceprop.circuit.stamps import CONSTANT, WAVE, Environment, Stamp, value_symbol
+from spiceprop.circuit.stamps import CONSTANT, DERIVED, WAVE, Environment, Stamp, value_symbol
 from spiceprop.circuit.symbols import OpenTranslator, parameter_symbol
 from spiceprop.netlist.alternatives import instead_of
-from spiceprop.netlist.expression import Call, Coefficient, Expression, Number, Operation, Probe, walk
+from spiceprop.netlist.expression import Call, Coefficient, Constant, Expression, Name, Number, Operation, Probe, walk
 from spiceprop.netlist.flat import FlatCircuit, FlatElement, element_name
 from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import (
@@ -53,13 +53,16 @@ class LocalTranslator(OpenTranslator):
 
     def __init__(self, flat: FlatElement):
         super().__init__(flat.scope, self._sense)
+        self.flat = flat
         self.sensed: dict[str, sp.Symbol] = {}
         self.numbers: dict[str, Number] = {}
         self._kept = {id(tree) for power in walk(flat.element.value.expression) for tree in _exponent(power)}
+        self.constants = dict(derived_roles(flat))
+        self._roles = {id(tree): role for role, tree in self.constants.items()}
 
     def _translate(self, tree: Expression, scope: Scope, flat: FlatElement | None) -> sp.Basic:
-        if isinstance(tree, Coefficient):
-            return value_symbol(tree.role)
+        if isinstance(tree, Coefficient | Constant):
+            return value_symbol(tree.role if isinstance(tree, Coefficient) else self._roles[id(tree)])
         if not isinstance(tree, Number) or tree.span is None or tree.value == 0 or id(tree) in self._kept:
             return super()._translate(tree, scope, flat)
         role = f"{CONSTANT}{len(self.numbers)}"
@@ -67,15 +70,23 @@ class LocalTranslator(OpenTranslator):
         return value_symbol(role)
 
     def values(self) -> dict[str, tuple[sp.Symbol, Value]]:
-        """Symbols and values of the numbers and of the parameters, by role."""
+        """Symbols and values of the numbers, parameters and constants, by role."""
         numbers = {role: (value_symbol(role), Value(tree, tree.span)) for role, tree in self.numbers.items()}
         names = {f"param:{name}": (parameter_symbol(name), Value(tree, tree.span)) for name, tree in self.names.items()}
-        return numbers | names
+        derived = {role: (value_symbol(role), self.flat.constant(tree)) for role, tree in self.constants.items()}
+        return numbers | names | derived
 
     def _sense(self, flat: FlatElement, probe: Probe) -> sp.Expr:
         names = sensed_unknowns(flat, probe)
         local = [self.sensed.setdefault(name, sp.Symbol(f"x{len(self.sensed)}", real=True)) for name in names]
         return local[0] - local[1] if len(local) > 1 else local[0]
+
+
+def derived_roles(flat: FlatElement) -> Iterator[tuple[str, Constant]]:
+    """The constants of a B source by role; one that nothing can change is a number like others."""
+    for index, tree in enumerate(flat.constants()):
+        depends = any(isinstance(part, Name | Coefficient) for part in walk(tree))
+        yield f"{DERIVED if depends else CONSTANT + DERIVED}{index}", tree
 
 
 def _exponent(tree: Expression) -> Iterator[Expression]:

@@ -31,6 +31,8 @@ STATE = "state"
 """The role of what a run decides, 0 or 1 at each of its points: see `switch`."""
 CONSTANT = "number:"
 """How the roles of numbers in a B source's expression begin: no gradient is asked by them."""
+DERIVED = "derived:"
+"""How the roles of the other constants in it begin: what they follow from is in `sensitivity.derived`."""
 
 PLUS, MINUS, SENSED_PLUS, SENSED_MINUS = (sp.Symbol(name, real=True) for name in ("v+", "v-", "vc+", "vc-"))
 BRANCH, SENSED_BRANCH, OTHER_BRANCH = (sp.Symbol(name, real=True) for name in ("i", "ic", "i2"))

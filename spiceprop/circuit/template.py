@@ -40,7 +40,9 @@ class Template:
 
     def __init__(self, stamp: Stamp):
         self.stamp = stamp
-        self._arguments = [*stamp.unknowns, TIME, *stamp.values.values()]
+        arguments = [*stamp.unknowns, TIME, *stamp.values.values()]
+        # names that Python can read, put in at once: lambdify would do so one by one
+        self._arguments = {symbol: sp.Symbol(f"a{index}", real=True) for index, symbol in enumerate(arguments)}
         self._by_unknown = dict(enumerate(stamp.unknowns))
         values = enumerate(stamp.values.items())
         self._by_value = {place: symbol for place, (role, symbol) in values if not role.startswith((CONSTANT, STATE))}
@@ -69,17 +71,29 @@ class Template:
     def _compile(self, expressions: list[sp.Expr]) -> Callable:
         if not expressions:
             return lambda *_: []
-        return sp.lambdify(self._arguments, expressions, modules=NUMERIC, cse=True, dummify=True)
+        named = [sp.sympify(expression).xreplace(self._arguments) for expression in expressions]
+        return sp.lambdify(list(self._arguments.values()), named, modules=NUMERIC, cse=True)
 
     def _slopes(self, expressions: list[sp.Expr], symbols: dict[int, sp.Symbol]) -> Slopes:
-        slopes = {
-            (i, j): sp.diff(sp.sympify(expression), symbol)
-            for i, expression in enumerate(expressions)
-            for j, symbol in symbols.items()
-            if sp.sympify(expression).has(symbol)
-        }
+        slopes = {}
+        for i, expression in enumerate(expressions):
+            parts = _parts(sp.sympify(expression))
+            slopes |= {
+                (i, j): sp.Add(*(part.diff(symbol) for part in parts[symbol]))
+                for j, symbol in symbols.items()
+                if symbol in parts
+            }
         slopes = {place: slope for place, slope in slopes.items() if slope != 0}
         return list(slopes), self._compile(list(slopes.values()))
+
+
+def _parts(expression: sp.Expr) -> dict[sp.Symbol, list[sp.Expr]]:
+    """The terms of a sum that each symbol stands in: a table has hundreds of terms, and each symbol in one or two."""
+    found: dict[sp.Symbol, list[sp.Expr]] = {}
+    for part in sp.Add.make_args(expression):
+        for symbol in part.free_symbols:
+            found.setdefault(symbol, []).append(part)
+    return found
 
 
 template_of = cache(Template)

@@ -43,6 +43,11 @@ class FlatElement:
             return []
         return [tree for tree in walk(self.element.value.expression) if isinstance(tree, Probe)]
 
+    def constants(self) -> list[Constant]:
+        """The constants in the expression of a B source, each once."""
+        found = (tree for tree in walk(self.element.value.expression) if isinstance(tree, Constant))
+        return list({id(tree): tree for tree in found}.values())
+
     def constant(self, tree: Coefficient | Constant) -> Value:
         """A part of a B source that ngspice gets as a number, as an expression of parameters."""
         numbers = {role: value.expression for role, value in self.element.numbers.items()}

@@ -75,7 +75,8 @@ def _values(body: Body) -> Iterator[Value]:
     yield from body.initial.values()
     yield from body.guesses.values()
     for element in body.elements:
-        yield from element.values().values()
+        # what POLY and TABLE stand for is large, and only their numbers are text
+        yield from (getattr(element, "numbers", None) or element.values()).values()
         if isinstance(element, Device):
             yield from (word for word in element.words if isinstance(word, Value))
     for model in body.models.values():

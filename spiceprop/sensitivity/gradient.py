@@ -18,12 +18,14 @@ import numpy as np
 from spiceprop.adjoint.moving_edges import with_moving_edges
 from spiceprop.adjoint.sparse import WholeAdjoint, place_key, whole_adjoint
 from spiceprop.adjoint.whole_steps import WholeRun
+from spiceprop.circuit.bind import Place
 from spiceprop.circuit.stamps import CONSTANT
 from spiceprop.circuit.whole import WholeCircuit
 from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.engines import Status, Trajectory
 from spiceprop.netlist import FlatCircuit, Netlist, flatten, read_netlist
 from spiceprop.sensitivity.chain import Chain
+from spiceprop.sensitivity.derived import Derived
 from spiceprop.sensitivity.doubts import doubts_about, doubts_about_jumps, doubts_about_run
 from spiceprop.sensitivity.loss import Loss
 from spiceprop.sensitivity.names import Names, Target
@@ -103,11 +105,13 @@ class Problem:
     analysis: Analysis = field(init=False)
     targets: list[Target] = field(init=False)
     whole: WholeCircuit = field(init=False)
+    derived: Derived = field(init=False)
 
     def __post_init__(self) -> None:
         self.circuit, self.analysis = flatten(self.netlist), Analysis.of(self.netlist)
         names = Names(self.netlist, self.circuit)
         self.whole = WholeCircuit(self.circuit, self.analysis.environment(self.simulator.version))
+        self.derived = Derived(self.whole)
         wanted = names.default() if self.wanted is None else list(dict.fromkeys(self.wanted))
         self.targets = [names.find(name) for name in wanted]
         if self.wanted is None:
@@ -129,17 +133,13 @@ class Problem:
     def _acting(self) -> list[Target]:
         """Targets whose numbers stand in the equations: the DC value of a source with a waveform does not."""
         bound = [element for group in self.whole.groups for element in group.bound]
-        known = {
-            place_key(*place)
-            for element in bound
-            for role, place in element.places.items()
-            if not role.startswith(CONSTANT)
-        }
-        return [
-            target
-            for target in self.targets
-            if target.wave or target.node or target.parameter or any(place_key(*p) in known for p in target.places)
-        ]
+        places = [(role, place) for element in bound for role, place in element.places.items()]
+        known = {place_key(*place) for role, place in places if not role.startswith(CONSTANT)}
+
+        def acts(place: Place) -> bool:
+            return place_key(*place) in known or self.derived.has(place)
+
+        return [one for one in self.targets if one.wave or one.node or one.parameter or any(map(acts, one.places))]
 
     @property
     def quantities(self) -> dict[str, int]:
@@ -152,6 +152,7 @@ class Problem:
             found = copy(self)
             found.circuit, found.targets = circuit, targets
             found.whole = WholeCircuit(circuit, self.whole.environment)
+            found.derived = Derived(found.whole)
             found._check_targets()
             yield found
 
@@ -197,6 +198,8 @@ class Problem:
         """Total derivatives of the losses by a target."""
         if target.parameter is None:
             total = sum(np.atleast_1d(adjoint.at(*place)) for place in target.places)
+            for derived, slope in (found for place in target.places for found in self.derived.of(place)):
+                total = total + slope * adjoint.at(*derived)
             return total + adjoint.by_initial_node.get(target.node, 0.0)
         chain = Chain(*target.parameter)
         total = np.zeros(1)
