@@ -222,8 +222,7 @@ class ExpressionReader:
         """A coordinate of pwl(): braces are no matter of signs there, ngspice puts a number in their place."""
         start, sign = self.position, self.take("-", "+")
         if self.peek() != "{":
-            self.position = start
-            return self.ternary()
+            return Operation(sign, (self.atom(),), self.span(start)) if sign else self.ternary()
         inner = ExpressionReader(self.line, self.position, self.end)
         tree, self.position = inner.atom(), inner.position
         return Constant((self.operation(sign, (tree,), start) if sign else tree,), self.span(start))

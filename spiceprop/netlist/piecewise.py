@@ -35,7 +35,7 @@ FRACTION = 0.1
 """How much of the shorter line beside a corner is rounded."""
 NEARLY = 1e-9
 """Lines whose lengths differ by less of their sum are equally long: both are the shorter one, each by half."""
-POINT_LIMIT = 200
+POINT_LIMIT = 1000
 
 
 def with_points(arguments: tuple[Expression, ...]) -> tuple[Expression, ...]:
@@ -50,6 +50,8 @@ def with_points(arguments: tuple[Expression, ...]) -> tuple[Expression, ...]:
         raise x.span.error(
             f"pwl(x, x0, y0, x1, y1, ...) takes two or more points behind its argument, found {len(coordinates)} values"
         )
+    if len(coordinates) > 2 * POINT_LIMIT:
+        raise x.span.error(f"pwl() has more than {POINT_LIMIT} points: use fewer")
     return (x, *map(_coordinate, coordinates))
 
 

@@ -158,9 +158,14 @@ MISTAKES = {
     "TABLE back in x": ("r1 a 0 1\ne1 b 0 table {v(a)} = (0,0)\n+ (1,1) (1,2)", 4, "must increase, found 1 behind 1"),
     "TABLE with m= on E": ("r1 a 0 1\ne1 b 0 table {v(a)} = (0,0) (1,1) m=2", 3, "expected a coordinate of TABLE"),
     "TABLE with too many points": (
-        "r1 a 0 1\ne1 b 0 table {v(a)} = " + " ".join(f"({n},1)" for n in range(201)),
+        "r1 a 0 1\ne1 b 0 table {v(a)} = " + " ".join(f"({n},1)" for n in range(1001)),
         3,
-        "more than 200 points",
+        "TABLE has more than 1000 points",
+    ),
+    "pwl() with too many points": (
+        "r1 a 0 1\nb1 a 0 i=pwl(v(a)," + ",".join(f"{n},1" for n in range(1001)) + ")",
+        3,
+        r"pwl\(\) has more than 1000 points",
     ),
     "pwl() back in x": ("r1 a 0 1\nb1 a 0 i=pwl(v(a),1,0,0,1)", 3, "must increase, found 0 behind 1"),
     "pwl() with one point": ("r1 a 0 1\nb1 a 0 i=pwl(v(a),1,0)", 3, "two or more points .* found 2 values"),
