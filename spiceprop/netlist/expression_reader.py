@@ -219,7 +219,7 @@ class ExpressionReader:
         return Call(token, tuple(arguments), self.span(start))
 
     def point(self) -> Expression:
-        """A coordinate of pwl(): braces are no matter of signs there, ngspice puts a number in their place."""
+        """A coordinate of pwl(): in place of braces ngspice puts a number there (or stops, where pwl is not first)."""
         start, sign = self.position, self.take("-", "+")
         if self.peek() != "{":
             return Operation(sign, (self.atom(),), self.span(start)) if sign else self.ternary()
