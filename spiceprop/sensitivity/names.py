@@ -225,12 +225,8 @@ def _what_it_offers(name: str, path: str, flats: list[FlatElement], role: str) -
     names = [f"{path}.{offer}" if offer else path for flat in flats for offer in offered(flat)]
     for flat in flats:
         if isinstance(flat.element, BehaviouralSource):
-            names += [
-                parameter
-                for value in flat.element.values().values()
-                for parameter in parameters_of(value, flat.scope, flat.prefix).split()
-                if parameter != "numbers"
-            ]
+            found = [parameters_of(value, flat.scope, flat.prefix) for value in flat.element.values().values()]
+            names += [one for one in " ".join(found).split() if one != "numbers"]
     missing = f"has no '{role}'" if role else "has no plain value"
     return f"'{name}': {path} {missing}; it offers {_listed(list(dict.fromkeys(names)))}"
 
