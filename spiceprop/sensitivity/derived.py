@@ -5,11 +5,12 @@ The backward sweep gives the derivative by each of them, and d/d(point) is the s
 is a small expression of a few points, differentiated where it is asked for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
+import numpy as np
 import sympy as sp
 
-from spiceprop.adjoint.sparse import PlaceKey, place_key
+from spiceprop.adjoint.sparse import PlaceKey, WholeAdjoint, place_key
 from spiceprop.circuit.bind import Bound, Place, derived_roles
 from spiceprop.circuit.functions import numeric_value
 from spiceprop.circuit.stamps import value_symbol
@@ -35,10 +36,13 @@ class Derived:
         """Whether anything follows from the number at a place."""
         return place_key(*place) in self._from
 
-    def of(self, place: Place) -> Iterator[tuple[Place, float]]:
-        """What follows from the number at a place, and its derivative by that number."""
-        for bound, role, tree, name in self._from.get(place_key(*place), ()):
-            yield bound.places[role], _slope(bound.flat, tree, name)
+    def total(self, adjoint: WholeAdjoint, places: Iterable[Place]) -> np.ndarray | float:
+        """Derivatives of the losses by the number at these places, through what follows from it."""
+        total = 0.0
+        for place in places:
+            for bound, role, tree, name in self._from.get(place_key(*place), ()):
+                total = total + _slope(bound.flat, tree, name) * adjoint.at(*bound.places[role])
+        return total
 
 
 class _RoleTranslator(OpenTranslator):

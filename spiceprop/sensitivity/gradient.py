@@ -132,8 +132,7 @@ class Problem:
 
     def _acting(self) -> list[Target]:
         """Targets whose numbers stand in the equations: the DC value of a source with a waveform does not."""
-        bound = [element for group in self.whole.groups for element in group.bound]
-        places = [(role, place) for element in bound for role, place in element.places.items()]
+        places = [pair for group in self.whole.groups for one in group.bound for pair in one.places.items()]
         known = {place_key(*place) for role, place in places if not role.startswith(CONSTANT)}
 
         def acts(place: Place) -> bool:
@@ -198,8 +197,7 @@ class Problem:
         """Total derivatives of the losses by a target."""
         if target.parameter is None:
             total = sum(np.atleast_1d(adjoint.at(*place)) for place in target.places)
-            for derived, slope in (found for place in target.places for found in self.derived.of(place)):
-                total = total + slope * adjoint.at(*derived)
+            total = total + self.derived.total(adjoint, target.places)
             return total + adjoint.by_initial_node.get(target.node, 0.0)
         chain = Chain(*target.parameter)
         total = np.zeros(1)
