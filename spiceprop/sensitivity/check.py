@@ -4,7 +4,7 @@
 What is compared is the gradient that the user gets, with differences of the very run that it was taken of: the same
 even steps, set by tmax alone (see `run`), the Newton tighter where the circuit lets it be. So a disagreement means a
 wrong derivative, or a loss that has none (a threshold is crossed). Whether the steps are short enough for the circuit
-itself is another question, which a run with half the step answers: values that it changes are warned of.
+itself is another question, see `settled`.
 
 A difference states its own error (see `adjoint.finite_difference`). A value disagrees where it is further from the
 difference than the tolerance, relative to the larger of the two, and than that error. Where a value moves the moments
@@ -25,6 +25,7 @@ from spiceprop.sensitivity.gradient import Gradient, Problem
 from spiceprop.sensitivity.loss import Loss
 from spiceprop.sensitivity.names import Target
 from spiceprop.sensitivity.run import Analysis
+from spiceprop.sensitivity.settled import FLOOR, settled_gradient
 from spiceprop.sensitivity.vary import varied
 
 RELATIVE_STEP = 1e-3
@@ -34,8 +35,6 @@ MORE_POINTS = 1
 """By which runs with even steps may differ: a step more where the end or an edge moves."""
 NEGLIGIBLE = 1e-4
 """Share of a derivative that the motion of moments of switching may be without being looked for."""
-FLOOR = 1e-6
-"""Share of the largest |p dL/dp| below which a derivative is not told from 0."""
 
 
 @dataclass(frozen=True)
@@ -81,24 +80,21 @@ def grad_file(
     with IsolatedSimulator(time_limit) as simulator:
         problem = Problem(netlist, parsed, wrt, simulator)
         if tolerance is None:
-            return Checked(problem.gradient(problem.analysis, problem.run(problem.analysis)))
+            return Checked(settled_gradient(problem)[1])
         return check(problem, tolerance, progress)
 
 
 def check(problem: Problem, tolerance: float, progress: ProgressBar | None = None) -> Checked:
     """The gradient and its finite differences."""
-    analysis, trajectory = problem.solve()
-    found = problem.gradient(analysis, trajectory)
+    analysis, found = settled_gradient(problem)
     if not found.ok:
         return Checked(found)
-    even = analysis.even(analysis.even_step(trajectory))
     moving = frozenset(name for name in found.gradients if moves_flips(found, name))
-    references, failures = differences(problem, even, moving, progress)
+    references, failures = differences(problem, analysis, moving, progress)
     sizes = [abs(one.value * found.values[name]) for name, one in references.items() if math.isfinite(one.value)]
     floor = FLOOR * max(sizes, default=0.0)
     away = [name for name, one in references.items() if not agree(found, name, one, tolerance, floor)]
-    warnings = [*found.warnings, *failures, *_coarse_warnings(problem, even, found, tolerance)]
-    return Checked(replace(found, warnings=warnings), references, tuple(away))
+    return Checked(replace(found, warnings=[*found.warnings, *failures]), references, tuple(away))
 
 
 def moves_flips(found: Gradient, name: str) -> bool:
@@ -161,20 +157,6 @@ def agree(found: Gradient, name: str, reference: Difference, tolerance: float, f
     allowed = tolerance * max(abs(slope), abs(reference.value)) + 2 * reference.error
     allowed = max(allowed, floor / (abs(found.values[name]) or 1.0))  # nan where there is no difference
     return math.isfinite(slope) and abs(slope - reference.value) <= allowed
-
-
-def _coarse_warnings(problem: Problem, even: Analysis, found: Gradient, tolerance: float) -> list[str]:
-    """Values whose gradient is another one with half the step."""
-    half = even.even(even.transient.longest_step / 2)
-    finer = problem.gradient(half, problem.run(half))
-    moved = [
-        f"{name} ({slope:g}, now {found.gradients[name]:g})"
-        for name, slope in finer.gradients.items()
-        if abs(slope - found.gradients[name]) > tolerance * max(abs(slope), abs(found.gradients[name]))
-    ]
-    if not moved:
-        return []
-    return [f"with half the step the gradient is another one: {', '.join(moved)}; give .tran a smaller tmax"]
 
 
 def difference(problem: Problem, analysis: Analysis, target: Target, points: int | None = None) -> Difference:

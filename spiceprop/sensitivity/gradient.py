@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
@@ -23,11 +22,10 @@ from spiceprop.circuit.stamps import CONSTANT
 from spiceprop.circuit.whole import WholeCircuit
 from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.engines import Status, Trajectory
-from spiceprop.netlist import FlatCircuit, Netlist, flatten, read_netlist
+from spiceprop.netlist import FlatCircuit, Netlist, flatten
 from spiceprop.sensitivity.chain import Chain
 from spiceprop.sensitivity.derived import Derived
 from spiceprop.sensitivity.doubts import doubts_about, doubts_about_jumps, doubts_about_run
-from spiceprop.sensitivity.loss import Loss
 from spiceprop.sensitivity.names import Names, Target
 from spiceprop.sensitivity.objective import LossSlopes, Objective
 from spiceprop.sensitivity.outputs import Outputs
@@ -65,6 +63,9 @@ class Gradient:
     @property
     def ok(self) -> bool:
         return self.status is Status.OK
+
+    def warned(self, warning: str) -> "Gradient":
+        return replace(self, warnings=[*self.warnings, warning])
 
     @cached_property
     def sensitivities(self) -> dict[str, float]:
@@ -235,24 +236,3 @@ class Problem:
         """What is doubtful about derivatives that were found."""
         each = [(target, found[target.name]) for target in self.targets]
         return [*doubts_about_run(run), *(one for it in each for one in doubts_about(*it, run, adjoint))]
-
-
-def gradient(netlist: Netlist | str | Path, loss: str, wrt: Sequence[str] | None = None) -> Gradient:
-    """The derivatives of a loss by values of a netlist.
-
-    Parameters
-    ----------
-    netlist: or the path of one.
-    loss: for example ``mean((v(out)-0.5)^2)``.
-    wrt: names such as ``R1``, ``V1.sin.freq``, ``param:x1.c``, ``ic:C1``; by default the main values of all R C L and
-        sources and all parameters of the top level.
-
-    Raises
-    ------
-    UserError: the netlist, the loss or a name cannot be used as asked.
-    """
-    netlist = netlist if isinstance(netlist, Netlist) else read_netlist(netlist)
-    parsed = Loss(loss)
-    with IsolatedSimulator() as simulator:
-        problem = Problem(netlist, parsed, wrt, simulator)
-        return problem.gradient(*problem.solve())

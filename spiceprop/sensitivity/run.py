@@ -55,6 +55,10 @@ class Analysis:
         """The same with steps set by tmax alone."""
         return replace(self, transient=replace(self.transient, t_max=t_max, options=self.transient.options | EVEN))
 
+    @property
+    def is_even(self) -> bool:
+        return self.transient.options["trtol"] == EVEN["trtol"]
+
     def tight(self, abstol: float = TIGHT["abstol"]) -> "Analysis":
         """The same with a tighter Newton, for finite differences."""
         options = self.transient.options | TIGHT | {"abstol": abstol}

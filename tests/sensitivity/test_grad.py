@@ -10,10 +10,13 @@ import pytest
 import spiceprop
 from spiceprop.adjoint.finite_difference import Difference
 from spiceprop.cli import main
+from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.engines import Status
 from spiceprop.errors import UserError
 from spiceprop.netlist import read_text
-from spiceprop.sensitivity.check import agree
+from spiceprop.sensitivity.check import agree, grad_file
+from spiceprop.sensitivity.gradient import Problem
+from spiceprop.sensitivity.loss import Loss
 
 DECK = """* an RC that is switched on
 .param tau=1m
@@ -94,10 +97,10 @@ def test_differences_are_taken_where_the_steps_do_not_follow_the_value(tmp_path,
         assert found["gradients"][name] == pytest.approx(found["finite_difference"][name], rel=2e-3)
 
 
-def test_steps_too_long_for_a_gradient_are_warned_of(tmp_path, capfd):
+def test_steps_that_stay_too_long_for_a_gradient_are_warned_of(tmp_path, capfd):
     path = tmp_path / "coarse.cir"
     path.write_text(
-        "* lc\nv1 in 0 sin(0 1 1k)\nr1 in a 50\nl1 a out 10m\nc1 out 0 1u\n"
+        "* lc\nv1 in 0 sin(0 1 1k)\nr1 in a 1\nl1 a out 10m\nc1 out 0 5n\n"
         ".options maxord=1\n.tran 20u 10m 0 20u\n.end\n"
     )
     code, found = printed(capfd, path, "--loss", "final(v(out))", "--wrt", "c1", "--check", "--tolerance", "1e-3")
@@ -171,7 +174,9 @@ def test_a_netlists_own_method_and_interp_are_overridden_with_a_warning():
 
 def test_a_maximum_whose_sample_would_mislead_is_warned_of():
     body = "v1 in 0 sin(0 1 1k)\nr1 in out 1k\nc1 out 0 0.1u\n.tran 0.1m 1m 0 0.1m"
-    found = gradient(body, "max(v(out))", "v1.sin.freq")
+    with IsolatedSimulator() as simulator:
+        problem = Problem(read_text(f"t\n{body}\n.end\n"), Loss("max(v(out))"), ["v1.sin.freq"], simulator)
+        found = problem.gradient(*problem.solve())
     assert any("the largest sample instead of the maximum" in warning for warning in found.warnings)
 
 
@@ -225,3 +230,29 @@ def test_python_names_the_same_function(deck):
 def test_without_names_a_number_that_does_not_act_is_left_out():
     text = "t\nv1 in 0 dc 1 sin(0 1 1k)\nr1 in out 1k\nc1 out 0 1u\n.tran 10u 1m\n.end\n"
     assert list(spiceprop.gradient(read_text(text), "mean(v(out)^2)").gradients) == ["r1", "c1"]
+
+
+RESONANCE = "t\nv1 in 0 pulse(0 1 0 1u 1u 1 2)\nr1 in a 10\nl1 a out 1m\nc1 out 0 1u\n.tran 10u 1m 0 {}\n.end\n"
+
+
+def test_the_derivative_is_that_of_the_circuit_and_not_of_its_longest_steps():
+    coarse, fine = (
+        spiceprop.gradient(read_text(RESONANCE.format(t_max)), "mean(v(out)^2*time)*1k", ["l1", "c1", "r1"])
+        for t_max in ("", "0.1u")
+    )
+    assert coarse.points < fine.points / 3
+    for name, slope in fine.gradients.items():
+        assert coarse.gradients[name] == pytest.approx(slope, rel=0.01)
+    assert not coarse.warnings
+
+
+def test_grad_gives_the_derivative_that_its_check_checks(tmp_path, capfd):
+    oscillator = "t\nl1 x 0 1 ic=0\nc1 x 0 1 ic=0.5\nb1 0 x i=1.5*(v(x)-v(x)^2*v(x)/3)\n"
+    path = tmp_path / "vdp.cir"
+    path.write_text(oscillator + ".tran 0.2 30 uic\n.end\n")
+    loss, names = "mean(v(x)*time)+final(v(x))", ["c1", "l1"]
+    code, alone = printed(capfd, path, "--loss", loss, "--wrt", *names)
+    checked = grad_file(path, loss, names, 0.02, 60.0, None)
+    assert code == 0
+    assert checked.agrees
+    assert alone["gradients"] == checked.gradient.gradients
