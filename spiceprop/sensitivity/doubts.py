@@ -69,6 +69,8 @@ def doubts_about(target: Target, slopes: np.ndarray, run: WholeRun, adjoint: Who
             yield f"{target.name} says when a switch switches, and none did in this run: the derivative is 0"
         else:
             yield f"{target.name} does not act in this run: the derivative is 0"
+    if target.parameter and not slopes.any():
+        yield f"{target.name}: the derivative is 0, as nothing that acts follows from it but choices, or nothing at all"
     if not np.isfinite(slopes[0]):
         yield f"{target.name}: the derivative is no finite number at some point of the run"
     if len(slopes) > 1 and abs(slopes[1] - slopes[0]) > APART * abs(slopes[0]):

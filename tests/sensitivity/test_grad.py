@@ -256,3 +256,11 @@ def test_grad_gives_the_derivative_that_its_check_checks(tmp_path, capfd):
     assert code == 0
     assert checked.agrees
     assert alone["gradients"] == checked.gradient.gradients
+
+
+def test_a_parameter_that_acts_through_choices_alone_is_not_0_without_a_word():
+    body = ".param fast=0 r={fast>0?1k:2k}\nv1 in 0 sin(0 1 1k)\nr1 in out {r}\nc1 out 0 0.1u\n.tran 10u 1m"
+    found = gradient(body, "mean(v(out)^2)", "param:fast", "param:r")
+    assert found.gradients["param:fast"] == 0
+    assert [warning for warning in found.warnings if "param:fast: the derivative is 0" in warning]
+    assert not [warning for warning in found.warnings if "param:r" in warning]
