@@ -44,7 +44,7 @@ PARTS = {
     "steps": (problems, "steps_of"),
     "loss": (Problem, "slopes"),
     "patterns": (sparse.Matrices, "of"),
-    "entries": (sparse.Matrices, "entries"),
+    "entries": (sparse.AtPoints, "__init__"),
     "solve": (sparse.Sweep, "solve"),
     "collect": (sparse.Sweep, "collect"),
     "sweep": (problems, "whole_adjoint"),

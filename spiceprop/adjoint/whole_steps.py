@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spiceprop.adjoint.blocks import blocks
 from spiceprop.adjoint.steps import EULER, TOLERANCE, TRAPEZOID
 from spiceprop.circuit.whole import WholeCircuit
 
@@ -66,24 +67,21 @@ def _residuals(
     circuit: WholeCircuit, times: np.ndarray, x: np.ndarray, uic: bool, h: np.ndarray, reltol: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Of each step, the residual of the trapezoid rule and that of backward Euler, (points,) each."""
-    incidence = circuit.incidence
-    charged = np.flatnonzero(np.diff(incidence.indptr))
+    charged = np.flatnonzero(np.diff(circuit.incidence.indptr))
     if not charged.size:
         return np.zeros(len(times)), np.zeros(len(times))
-    q, f = circuit.charges(x, times, uic), circuit.rows(x, times)[charged]
-    change = np.diff(incidence[charged] @ q, axis=1, prepend=0.0)
-    before = np.hstack([f[:, :1], f[:, :-1]])
-    trapezoid, euler = change + h * (f + before) / 2, change + h * f
-    spread = np.ptp(incidence[charged] @ q, axis=1, keepdims=True)
-    uncertain = reltol * (abs(incidence[charged]) @ abs(q) + h * _magnitudes(circuit, x, times)[charged])
-    scale = spread + uncertain
+    incidence, x = circuit.incidence[charged], circuit.padded(x)
+    q = circuit.charges(x, times, uic)
+    total, uncertain = incidence @ q, abs(incidence) @ abs(q)
+    f = np.empty(total.shape)
+    for block in blocks(circuit, len(times)):
+        points, here, at = block.points, x[:, block.points], times[block.points]
+        f[:, points] = circuit.rows(here, at)[charged]
+        uncertain[:, points] += h[points] * circuit.magnitudes(here, at)[charged]
+    scale = np.ptp(total, axis=1, keepdims=True) + reltol * uncertain
     scale[scale == 0] = np.inf
-    return tuple(abs(residual / scale).max(axis=0) for residual in (trapezoid, euler))
-
-
-def _magnitudes(circuit: WholeCircuit, x: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Sum of |df/dx_j x_j| in each row: what a relative error of the unknowns does to it."""
-    rows, columns = circuit.row_entries
-    total = np.zeros((circuit.size + 1, len(times)))
-    np.add.at(total, rows, abs(circuit.row_slopes(x, times) * circuit.padded(x)[columns]))
-    return total[:-1]
+    change = np.diff(total, axis=1, prepend=0.0)
+    before = np.hstack([f[:, :1], f[:, :-1]])
+    return tuple(
+        abs((change + h * (theta * f + (1 - theta) * before)) / scale).max(axis=0) for theta in (TRAPEZOID, EULER)
+    )
