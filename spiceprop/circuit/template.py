@@ -11,7 +11,7 @@ from functools import cache
 
 import sympy as sp
 
-from spiceprop.circuit.functions import NUMERIC
+from spiceprop.circuit.powers import WITH_PRODUCTS, with_products
 from spiceprop.circuit.stamps import CONSTANT, Charge, Increment, Rows, Stamp
 from spiceprop.circuit.symbols import TIME
 
@@ -68,7 +68,8 @@ class Template:
     def _compile(self, expressions: list[sp.Expr]) -> Callable:
         if not expressions:
             return lambda *_: []
-        return sp.lambdify(self._arguments, expressions, modules=NUMERIC, cse=True, dummify=True)
+        products = [with_products(expression) for expression in expressions]
+        return sp.lambdify(self._arguments, products, modules=WITH_PRODUCTS, cse=True, dummify=True)
 
     def _slopes(self, expressions: list[sp.Expr], symbols: dict[int, sp.Symbol]) -> Slopes:
         slopes = {
