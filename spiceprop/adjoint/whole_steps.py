@@ -65,23 +65,39 @@ def find_whole_steps(circuit: WholeCircuit, times: np.ndarray, x: np.ndarray, ui
 
 def _residuals(
     circuit: WholeCircuit, times: np.ndarray, x: np.ndarray, uic: bool, h: np.ndarray, reltol: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Of each step, the residual of the trapezoid rule and that of backward Euler, (points,) each."""
+) -> np.ndarray:
+    """Of each step, the residual of the trapezoid rule and that of backward Euler, (2, points)."""
+    found = np.zeros((2, len(times)))
     charged = np.flatnonzero(np.diff(circuit.incidence.indptr))
     if not charged.size:
-        return np.zeros(len(times)), np.zeros(len(times))
-    incidence, x = circuit.incidence[charged], circuit.padded(x)
-    q = circuit.charges(x, times, uic)
-    total, uncertain = incidence @ q, abs(incidence) @ abs(q)
-    f = np.empty(total.shape)
+        return found
+    charges, f, uncertain = _rows(circuit, charged, times, x, uic, h)
+    spread = np.ptp(charges, axis=1, keepdims=True)
     for block in blocks(circuit, len(times)):
-        points, here, at = block.points, x[:, block.points], times[block.points]
-        f[:, points] = circuit.rows(here, at)[charged]
-        uncertain[:, points] += h[points] * circuit.magnitudes(here, at)[charged]
-    scale = np.ptp(total, axis=1, keepdims=True) + reltol * uncertain
-    scale[scale == 0] = np.inf
-    change = np.diff(total, axis=1, prepend=0.0)
-    before = np.hstack([f[:, :1], f[:, :-1]])
-    return tuple(
-        abs((change + h * (theta * f + (1 - theta) * before)) / scale).max(axis=0) for theta in (TRAPEZOID, EULER)
-    )
+        change, now = np.diff(charges[:, block.around], axis=1, prepend=0.0), f[:, block.around]
+        before = np.hstack([now[:, :1], now[:, :-1]])
+        scale = spread + reltol * uncertain[:, block.around]
+        scale[scale == 0] = np.inf
+        for residual, theta in zip(found, (TRAPEZOID, EULER), strict=True):
+            step = change + h[block.around] * (theta * now + (1 - theta) * before)
+            residual[block.points] = abs(step / scale).max(axis=0)[block.own]
+    return found
+
+
+def _rows(
+    circuit: WholeCircuit, charged: np.ndarray, times: np.ndarray, x: np.ndarray, uic: bool, h: np.ndarray
+) -> np.ndarray:
+    """Of the rows with charges A q, f, and what a relative error of all unknowns does to a step's residual."""
+    incidence, found, last = circuit.incidence[charged], np.empty((3, len(charged), len(times))), 0.0
+    for block in blocks(circuit, len(times)):
+        here, at, own = circuit.padded(x[:, block.around]), times[block.around], block.own
+        q = circuit.charges(here, at, uic and block.around.start == 0)
+        if block.points.start and circuit.has_increments:  # they are summed from the block's beginning
+            q += last - q[:, :1]
+        last = q[:, own.stop - 1, None]
+        step = h[block.around] * circuit.magnitudes(here, at)[charged]
+        for part, values in zip(
+            found, (incidence @ q, circuit.rows(here, at)[charged], abs(incidence) @ abs(q) + step), strict=True
+        ):
+            part[:, block.points] = values[:, own]
+    return found

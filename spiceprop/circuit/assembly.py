@@ -38,7 +38,7 @@ class Assembly:
 
         ``sample`` are the parts at two points or more.
         """
-        constant = [part.strides[1] == 0 for part in sample]
+        constant = [not part.strides[1] for part in sample]
         flags = np.repeat(constant, [len(part) for part in sample]) if sample else np.zeros(0, dtype=bool)
         triplets = (np.broadcast_to(weights, places.shape), (places, values))
         whole = sparse.csr_matrix(triplets, shape=(size, len(flags))).tocsc()
