@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from spiceprop.circuit.whole import WholeCircuit
 
-BLOCK = 200000  # derivatives of elements that are held at a time
+BLOCK = 400_000  # derivatives of elements that are held at a time
+SHORTEST = 16  # points of a block, so that its neighbours are few beside them
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Block:
 def blocks(circuit: WholeCircuit, points: int) -> list[Block]:
     """All points, from the first on."""
     values = len(circuit.row_entries[0]) + len(circuit.charge_entries[0])
-    length = max(1, BLOCK // max(1, values))
+    length = max(SHORTEST, BLOCK // max(1, values))
     return [
         Block(slice(start, stop), slice(max(start - 1, 0), min(stop + 1, points)))
         for start in range(0, points, length)

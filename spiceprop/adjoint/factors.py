@@ -25,6 +25,7 @@ from scipy.sparse.linalg import splu
 WIDEST = 24  # diagonals beside the main one, above which SuperLU is faster (measured with meshes of resistors)
 
 Solver = Callable[[np.ndarray], np.ndarray]
+"""From a right side, (unknowns, systems), which it may overwrite, to the solution."""
 
 
 class Singular(ArithmeticError):
@@ -76,7 +77,7 @@ class Band:
         factors, pivots, failed = dgbtrf(band, self.lower, self.upper)
         if failed:
             raise Singular
-        return lambda right: dgbtrs(factors, self.lower, self.upper, right, pivots)[0]
+        return lambda right: dgbtrs(factors, self.lower, self.upper, right, pivots, overwrite_b=1)[0]
 
 
 @dataclass(eq=False)

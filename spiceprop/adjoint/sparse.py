@@ -94,7 +94,8 @@ class Sweep:
         self.r = np.concatenate([[np.inf], (run.h * run.theta)[1:]])
         self.sigma = np.append((run.h * (1 - run.theta))[1:], 0.0)
         self.mu = np.zeros((run.circuit.incidence.shape[1], self.losses))
-        self.seen = np.flatnonzero(by_state.any(axis=(0, 2)))  # unknowns that the loss sees
+        seen = self.matrices.layout.place[by_state.any(axis=(0, 2))]
+        self.seen = slice(seen.min(initial=self.circuit.size), seen.max(initial=-1) + 1)  # all that the loss sees
         self.totals: dict[tuple[Group, int], np.ndarray] = {}  # by role, (losses, instances)
         self.by_place: dict[PlaceKey, tuple[Place, np.ndarray]] = {}
         self.by_initial_node: dict[str, np.ndarray] = {}
@@ -106,30 +107,34 @@ class Sweep:
         x, times, uic = self.circuit.padded(run.x[:, around]), run.times[around], run.uic and around.start == 0
         matrices = AtPoints(self.matrices, x, times, self.r[around], self.sigma[around], uic)
         multipliers = np.zeros((len(times), self.circuit.size + 1, self.losses))  # in the order of the layout
-        mus = np.zeros((len(times), *self.mu.shape))
-        place = self.matrices.layout.place
-        direct, seen = -self.by_state[:, self.seen, around].T, place[self.seen]
-        incidence, r, sigma = self.matrices.incidence, self.r[around].tolist(), self.sigma[around].tolist()
+        mus, mu = np.zeros((len(times), *self.mu.shape)), self.mu
+        direct, incidence = self.direct(around), self.matrices.incidence
+        r, sigma = self.r[around].tolist(), self.sigma[around].tolist()
         for at in reversed(range(max(block.own.start, 1 - around.start), block.own.stop)):
-            right = matrices.handed(at, self.mu)
-            right[seen] += direct[at]
+            right = matrices.handed(at, mu)
+            right[self.seen] += direct[at]
             multipliers[at, :-1] = solution = self.solve(matrices, at, right)
-            mu = incidence @ solution
-            mu -= sigma[at] * self.mu
+            behind, mu = mu, incidence @ solution
+            mu -= sigma[at] * behind
             mu /= r[at]
-            mus[at] = self.mu = mu
+            mus[at] = mu
+        self.mu = mu
         if first == 0 and not run.uic:
-            right = matrices.handed(0, self.mu)
-            right[seen] += direct[0]
-            multipliers[0, self.matrices.layout.place] = self.operating_point(
-                matrices, right[self.matrices.layout.place]
-            )
+            right = matrices.handed(0, mu)
+            right[self.seen] += direct[0]
+            place = self.matrices.layout.place
+            multipliers[0, place] = self.operating_point(matrices, right[place])
         mus = mus.transpose(2, 1, 0)
         per_second = np.diff(self.circuit.charges(x, times, uic), prepend=0.0) / run.h[around]
         by_step = -np.einsum("cp,lcp->lp", per_second, mus)
         self.by_time[:, around] += by_step
         self.by_time[:, around.start : around.stop - 1] -= by_step[:, 1:]
         self.collect(around, uic, x, multipliers.transpose(2, 1, 0), mus)
+
+    def direct(self, points: slice) -> np.ndarray:
+        """-dL/dx of the unknowns `seen`, (points, unknowns, losses)."""
+        chosen = np.argsort(self.matrices.layout.place)[self.seen]
+        return np.ascontiguousarray(-self.by_state[:, chosen, points].T)
 
     def solve(self, matrices: AtPoints, point: int, right: np.ndarray) -> np.ndarray:
         """lambda_n, in the order of the layout."""
