@@ -15,7 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from spiceprop.adjoint.factors import Layout, Solver, layout_of
-from spiceprop.circuit.assembly import Assembly
+from spiceprop.circuit.assembly import Assembly, Parts
 from spiceprop.circuit.whole import WholeCircuit
 
 
@@ -89,44 +89,59 @@ class AtPoints:
     def __init__(
         self, matrices: Matrices, x: np.ndarray, times: np.ndarray, r: np.ndarray, sigma: np.ndarray, uic: bool
     ):
-        self.layout, self.r, circuit = matrices.layout, r, matrices.circuit
-        row_parts, charge_parts = circuit.row_slopes(x, times), circuit.charge_slopes(x, times, uic)
+        circuit = matrices.circuit
+        slopes = circuit.charge_slopes(x, times, uic)
+        behind = circuit.charge_slopes_behind(x, times, uic) if circuit.has_increments else slopes
+        self.systems = Systems(matrices, circuit.row_slopes(x, times), slopes, r)
+        self.transfer = Transfer(matrices, slopes, behind, sigma / r)
+
+
+class Systems:
+    """J_n' y = b."""
+
+    def __init__(self, matrices: Matrices, row_parts: Parts, charge_parts: Parts, r: np.ndarray):
+        self._layout, self._r = matrices.layout, r
         self._rows, self._charges = matrices.rows.base(row_parts), matrices.charges.base(charge_parts)
-        self._entries: np.ndarray | None = None
-        self._solver: tuple[float, Solver] | None = None
+        self._changing: np.ndarray | None = None
+        self._kept: tuple[float, Solver] | None = None
         if not (matrices.rows.is_constant and matrices.charges.is_constant):
-            self._entries = self._rows + self._charges / r[:, None]
-            for assembly, parts, divisor in ((matrices.rows, row_parts, 1.0), (matrices.charges, charge_parts, r)):
-                if not assembly.is_constant:
-                    self._entries[:, assembly.touched] += (assembly.rest(parts) / divisor).T
-        self._handed, share = matrices.slopes.copy(), 1 + sigma / r
-        self._shares: np.ndarray | None = None
-        if matrices.to_slopes.is_constant:
-            self._handed.data, self._shares = matrices.to_slopes.base(charge_parts), share
-        else:
-            slopes = matrices.to_slopes.total(charge_parts, len(times))
-            if circuit.has_increments:
-                behind = matrices.to_slopes.total(circuit.charge_slopes_behind(x, times, uic), len(times))
-                slopes = behind + slopes * (sigma / r)
-            else:
-                slopes *= share
-            self._of_points = np.ascontiguousarray(slopes.T)
+            self._changing = self._rows + self._charges / r[:, None]
+            self._changing[:, matrices.rows.touched] += matrices.rows.rest(row_parts).T
+            self._changing[:, matrices.charges.touched] += (matrices.charges.rest(charge_parts) / r).T
 
     def entries(self, point: int) -> np.ndarray:
         """Of J, in the layout's places."""
-        return self._rows + self._charges / self.r[point] if self._entries is None else self._entries[point]
+        return self._rows + self._charges / self._r[point] if self._changing is None else self._changing[point]
 
     def solver(self, point: int) -> Solver:
-        """Of J_n' y = b."""
-        if self._entries is not None:
-            return self.layout.factor(self._entries[point])
-        if self._solver is None or self._solver[0] != self.r[point]:
-            self._solver = self.r[point], self.layout.factor(self.entries(point))
-        return self._solver[1]
+        """
+        Raises
+        ------
+        Singular
+        """
+        if self._changing is not None:
+            return self._layout.factor(self._changing[point])
+        if self._kept is None or self._kept[0] != self._r[point]:
+            self._kept = self._r[point], self._layout.factor(self.entries(point))
+        return self._kept[1]
 
-    def handed(self, point: int, mu: np.ndarray) -> np.ndarray:
-        """B_n' mu, (unknowns, losses)."""
-        if self._shares is not None:
-            return self._handed @ (self._shares[point] * mu)
-        self._handed.data = self._of_points[point]
-        return self._handed @ mu
+
+class Transfer:
+    """B_n' mu."""
+
+    def __init__(self, matrices: Matrices, slopes: Parts, behind: Parts, share: np.ndarray):
+        assembly, points = matrices.to_slopes, len(share)
+        self._matrix, self._factors = matrices.slopes.copy(), (1 + share).tolist()
+        self._changing: np.ndarray | None = None
+        if assembly.is_constant:
+            self._matrix.data = assembly.base(slopes)
+        else:
+            found = assembly.total(behind, points) + assembly.total(slopes, points) * share
+            self._changing = np.ascontiguousarray(found.T)
+
+    def times(self, point: int, mu: np.ndarray) -> np.ndarray:
+        """(unknowns, losses)"""
+        if self._changing is None:
+            return self._matrix @ (self._factors[point] * mu)
+        self._matrix.data = self._changing[point]
+        return self._matrix @ mu

@@ -111,7 +111,7 @@ class Sweep:
         direct, incidence = self.direct(around), self.matrices.incidence
         r, sigma = self.r[around].tolist(), self.sigma[around].tolist()
         for at in reversed(range(max(block.own.start, 1 - around.start), block.own.stop)):
-            right = matrices.handed(at, mu)
+            right = matrices.transfer.times(at, mu)
             right[self.seen] += direct[at]
             multipliers[at, :-1] = solution = self.solve(matrices, at, right)
             behind, mu = mu, incidence @ solution
@@ -120,7 +120,7 @@ class Sweep:
             mus[at] = mu
         self.mu = mu
         if first == 0 and not run.uic:
-            right = matrices.handed(0, mu)
+            right = matrices.transfer.times(0, mu)
             right[self.seen] += direct[0]
             place = self.matrices.layout.place
             multipliers[0, place] = self.operating_point(matrices, right[place])
@@ -139,9 +139,9 @@ class Sweep:
     def solve(self, matrices: AtPoints, point: int, right: np.ndarray) -> np.ndarray:
         """lambda_n, in the order of the layout."""
         try:
-            return matrices.solver(point)(right)
+            return matrices.systems.solver(point)(right)
         except Singular as error:
-            raise self.circuit.name_of_singular(self._jacobian(matrices.entries(point))) from error
+            raise self.circuit.name_of_singular(self._jacobian(matrices.systems.entries(point))) from error
 
     def _jacobian(self, entries: np.ndarray) -> sparse.csc_matrix:
         rows, columns = self.matrices.layout.coordinates()
@@ -150,7 +150,7 @@ class Sweep:
 
     def operating_point(self, matrices: AtPoints, right: np.ndarray) -> np.ndarray:
         """lambda_0; afterwards the rows of ``.ic`` are 0 in it, as the elements do not enter them."""
-        held, entries = self.circuit.initial_node_rows(), matrices.entries(0).copy()
+        held, entries = self.circuit.initial_node_rows(), matrices.systems.entries(0).copy()
         rows, columns = self.matrices.layout.coordinates()
         currents = np.array([name.startswith("i(") for name in self.circuit.names])
         entered, by = self.matrices.places

@@ -58,12 +58,11 @@ class Assembly:
     def rest(self, parts: Parts) -> np.ndarray:
         """(touched places, points): the sum of what is not."""
         chosen = [part for part, constant in zip(parts, self.constant, strict=True) if not constant]
-        return self.moving @ np.concatenate(chosen)
+        return self.moving @ np.concatenate(chosen) if chosen else np.zeros((0, 1))
 
     def total(self, parts: Parts, points: int) -> np.ndarray:
         """(places, points)."""
         found = np.empty((self.fixed.shape[0], points))
         found[:] = self.base(parts)[:, None]
-        if not self.is_constant:
-            found[self.touched] += self.rest(parts)
+        found[self.touched] += self.rest(parts)
         return found
