@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import sparse
-from scipy.linalg.lapack import dgbtrf, dgbtrs
+from scipy.linalg.lapack import dgbtrf, dgbtrs, dgttrf, dgttrs
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 from scipy.sparse.linalg import splu
 
@@ -78,6 +78,11 @@ class Band:
         Singular
         """
         band = entries.reshape(len(self.place), self.height).T
+        if self.lower == self.upper == 1 and len(self.place) > 2:  # in less than half the time
+            *factors, failed = dgttrf(band[3, :-1], band[2], band[1, 1:])
+            if failed:
+                raise Singular
+            return lambda right: dgttrs(*factors, right, overwrite_b=1)[0]
         factors, pivots, failed = dgbtrf(band, self.lower, self.upper)
         if failed:
             raise Singular

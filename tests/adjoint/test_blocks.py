@@ -49,12 +49,13 @@ def test_the_gradient_does_not_depend_on_how_a_run_is_cut(deck, uic, simulator, 
 
 
 @pytest.mark.parametrize("work", [500, -1], ids=["band", "SuperLU"])
+@pytest.mark.parametrize("width", [1, 2])
 @pytest.mark.parametrize("scramble", [False, True])
-def test_a_layout_solves_the_transposed_system_with_pivoting(work, scramble, monkeypatch):
+def test_a_layout_solves_the_transposed_system_with_pivoting(work, width, scramble, monkeypatch):
     monkeypatch.setattr(factors, "WORK", work)
     generator, size = np.random.default_rng(0), 30
     name = generator.permutation(size) if scramble else np.arange(size)
-    rows, columns = np.nonzero(abs(np.subtract.outer(np.arange(size), np.arange(size))) <= 2)
+    rows, columns = np.nonzero(abs(np.subtract.outer(np.arange(size), np.arange(size))) <= width)
     rows, columns = name[rows], name[columns]
     layout = factors.layout_of(np.append(rows, 0), np.append(columns, 0), size)
     assert isinstance(layout, factors.Band if work > 0 else factors.Sparse)
