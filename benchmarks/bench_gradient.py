@@ -52,12 +52,12 @@ PARTS = {
     "sweep": (problems, "whole_adjoint"),
     "targets": (Problem, "derivative"),
 }
-BUDGET, ROUNDS = 4.0, 3  # seconds, and how many rounds at least
+BUDGET, ROUNDS = 3.0, 3  # seconds, and how many rounds at least
 MOST_DIFFERENCES = 100
 SAMPLE = 3  # parameters whose derivative is compared
 FURTHEST = {"rc": 0.2, "diodes": 0.01}  # relative step of its difference
 TIME_LIMIT = 300.0  # seconds
-CIRCULAX_LIMIT = 100.0  # seconds, compilation included
+CIRCULAX_LIMIT = 60.0  # seconds, compilation included
 
 
 class Resident:

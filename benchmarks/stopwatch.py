@@ -3,10 +3,9 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
-from unittest.mock import patch
 
 
 @contextmanager
@@ -25,7 +24,11 @@ def seconds_of(functions: dict[str, tuple[Any, str]]) -> Iterator[dict[str, floa
 
         return call
 
-    with ExitStack() as stack:
+    before = {name: vars(owner)[attribute] for name, (owner, attribute) in functions.items()}
+    try:
         for name, (owner, attribute) in functions.items():
-            stack.enter_context(patch.object(owner, attribute, timed(name, getattr(owner, attribute))))
+            setattr(owner, attribute, timed(name, getattr(owner, attribute)))
         yield found
+    finally:
+        for name, (owner, attribute) in functions.items():
+            setattr(owner, attribute, before[name])

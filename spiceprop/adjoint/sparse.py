@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The discrete adjoint of the steps that ngspice took, for a whole netlist: one sparse factorisation a step.
+"""The discrete adjoint of the steps that ngspice took, for a whole netlist: one linear system a step.
 
 The equations and recurrences are those of `batched`, with every charge of every element for itself:
 
@@ -18,7 +18,8 @@ their sum + 1e10 (v - ic) = 0, so that a voltage source wins (ngspice's CKTload)
 so parameters act through the operating point as well. The time points are held fixed, as in `batched`; what it makes
 to move them is in `by_time`, see `moving_edges`.
 
-One sweep gives the derivatives by every number of every element, for several losses at once.
+One sweep gives the derivatives by every number of every element, for several losses at once. What needs no other step
+is done for a block of points as arrays (`blocks`); from step to step there are two products and a solve (`matrices`).
 """
 
 from dataclasses import dataclass
