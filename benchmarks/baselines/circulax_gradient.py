@@ -6,8 +6,9 @@
 PYTHON is that of an environment with ``circulax.txt`` installed; spiceprop is not needed. The trapezoid rule with even
 steps, float64, sparse matrices (`klu`; the default solver cannot be differentiated), and as many checkpoints as steps:
 with the number that circulax 0.2.5 chooses itself its gradient is off, silently, by 2 % of the largest p dL/dp, and so
-it is with 20: ``PYTHON circulax_gradient.py rc 10 200 --checkpoints 0``, where 0 is its own choice. ``deviation`` is that from circulax's own central
-differences, of some parameters, relative to the largest p dL/dp.
+it is with 20: ``PYTHON circulax_gradient.py rc 10 200 --checkpoints 0``, where 0 is its own choice.
+
+``deviation`` is that from circulax's own central differences, of some parameters, relative to the largest p dL/dp.
 """
 
 import argparse
