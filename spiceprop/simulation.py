@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spiceprop.cluster.isolated import IsolatedSimulator
-from spiceprop.engines import Trajectory, Transient, deck, options_of, refused, transient_of
+from spiceprop.engines import Trajectory, Transient, as_with_code_models, deck, options_of, refused, transient_of
 from spiceprop.errors import UserError
 from spiceprop.netlist import FlatCircuit, Netlist, Note, flatten, read_netlist
 from spiceprop.netlist.flat import has_branch
@@ -54,8 +54,8 @@ def simulate(
     ------
     UserError: ngspice refuses the circuit, or the netlist makes none.
     """
-    transient = transient or transient_of(netlist)
     circuit = flatten(netlist)
+    transient = transient or as_with_code_models(transient_of(netlist), circuit)
     saves, _ = wanted_vectors(netlist, circuit)
     lines = deck(circuit, transient, saves)
     with nullcontext(simulator) if simulator else IsolatedSimulator(TIME_LIMIT) as one:

@@ -33,6 +33,12 @@ CELLS = {
         ".subckt cell mem c=1u ratio=0.5 second={c*ratio} start=10m\n.param gm={ratio/1k}\nC1 mem 0 {c}\n"
         "X1 mem d part c={second} g={gm}\nR1 d 0 {2k*ratio}\n.ic v(mem)={start}\n.ends"
     ),
+    "POLY, TABLE and pwl()": (
+        ".subckt cell mem k=0.5 top=0.3\nC1 mem 0 1u ic=20m\n"
+        "B1 mem 0 I=1m*pwl(v(mem),-0.1,-0.2,5m,0,{k*20m},0.1,30m,{top})\n"
+        "G1 mem 0 POLY(1) mem 0 2u {1m*k} 10m -20m\nE1 t 0 TABLE {k*v(mem)} = (-10m,{-top}) (3m,0.1) (10m,0.15)\n"
+        "R1 mem t 10k\nR2 mem 0 1k\n.ends"
+    ),
 }
 
 # the inductor's start is no voltage of a node

@@ -65,9 +65,9 @@ def run_ngspice(
     return done.stdout + done.stderr
 
 
-def plain_ngspice(netlist: Path) -> dict[str, np.ndarray]:
+def plain_ngspice(netlist: Path, library: libraries.Library | None = None) -> dict[str, np.ndarray]:
     """The netlist in ``ngspice -b``, as its user would run it."""
     raw = netlist.with_suffix(".raw")
-    said = run_ngspice(netlist, "-r", raw.name)
+    said = run_ngspice(netlist, "-r", raw.name, library=library)
     assert raw.exists(), said
     return read_raw(raw)

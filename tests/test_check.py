@@ -47,7 +47,7 @@ def test_every_mistake_is_named_and_not_only_the_first(check):
 
 def test_a_device_is_named_once_a_line_and_stands_in_the_way_of_the_gradient_alone(check):
     text = RC.replace(
-        ".end", ".subckt s a\nJ1 a 0 0 m\n.ends\nX1 out s\nX2 in s\n.model m njf\nS1 in out in 0 q\n.model q sw\n"
+        ".end", ".subckt s a\nZ1 a 0 0 m\n.ends\nX1 out s\nX2 in s\n.model m nmf\nT1 in 0 out 0 z0=50 td=1n\n.end\n"
     )
     found = check(text).summary()
     assert (found["supported"], found["readable"], found["simulated"], found["differentiated"]) == (
@@ -57,7 +57,31 @@ def test_a_device_is_named_once_a_line_and_stands_in_the_way_of_the_gradient_alo
         False,
     )
     assert lines(found["problems"]) == [7, 12]
-    assert "j1 has no gradient" in found["problems"][0]["message"]
+    assert "z1 has no gradient" in found["problems"][0]["message"]
+
+
+ALTERNATIVES = {
+    "Z1 out in 0 m\n.model m nmf": "write it as a JFET of level 1",
+    "J1 out in 0 m\n.model m njf(level=2)": "write it as a JFET of level 1",
+    "D1 out 0 m\n.model m d(level=3)": "write it as a diode of level 1",
+    "Q1 out in 0 m\n.model m npn(level=4)": "write it as a bipolar transistor of level 1",
+    "M1 out in 0 0 m\n.model m nmos(level=49)": "write it as a MOS transistor of level 1",
+    "T1 in 0 out 0 z0=50 td=1n": "L = Z0 TD/n in series, C = TD/(Z0 n) to ground",
+    "O1 in 0 out 0 m\n.model m ltra(r=1 c=1p len=1)": "R, L in series, G, C to ground",
+    "U1 in out 0 m\n.model m urc": "R in series, C to ground",
+    "C2 out 0 m l=1u\n.model m c(thick=1u)": "write its capacitance with the element",
+    "Y1 in 0 out 0 m": "write it as a ladder",
+    "A1 in out m\n.model m gain": "write the code model's function as a B source",
+    "N1 in out m\n.model m mif_va": "write the Verilog-A module's equations as B sources",
+}
+
+
+@pytest.mark.parametrize("element", ALTERNATIVES)
+def test_what_has_no_gradient_comes_with_what_to_write_instead(check, element):
+    found = check(RC.replace(".end", f"{element}\n.end"))
+    assert not found.differentiated
+    assert lines(found.summary()["problems"]) in ([6], [7])
+    assert ALTERNATIVES[element].lower() in found.problems[0].message.lower()
 
 
 def test_what_is_missing_for_a_simulation_is_named(check):
@@ -105,7 +129,7 @@ def test_a_file_that_is_not_there_is_a_wrong_request(tmp_path):
         check_file(tmp_path / "nosuch.cir")
 
 
-@pytest.mark.parametrize(("text", "status"), [(RC, 0), (RC + "J1 out 0 0 m\n.model m njf\n", 1), ("", 1)])
+@pytest.mark.parametrize(("text", "status"), [(RC, 0), (RC + "Z1 out 0 0 m\n.model m nmf\n", 1), ("", 1)])
 def test_the_command_prints_one_object_and_its_status_says_whether_it_is_supported(tmp_path, text, status):
     (tmp_path / "n.cir").write_text(text)
     command = [sys.executable, "-m", "spiceprop.cli", "check", "--json", "n.cir"]

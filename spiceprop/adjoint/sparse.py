@@ -68,18 +68,19 @@ class WholeAdjoint:
         return self.by_place.get(place_key(value, scope), (None, 0.0))[1]
 
 
-def whole_adjoint(run: WholeRun, by_state: np.ndarray) -> WholeAdjoint:
+def whole_adjoint(run: WholeRun, by_state: np.ndarray, loss_by_time: np.ndarray | None = None) -> WholeAdjoint:
     """Sweep backwards through the steps of a run.
 
     Parameters
     ----------
     by_state: dL/dx, (losses, unknowns, points); zero at t = 0 with ``uic``.
+    loss_by_time: (points,), what the losses see of the times of the points, see `switching`.
 
     Raises
     ------
     UserError: the equations of a point do not determine its unknowns.
     """
-    sweep = Sweep(run, by_state)
+    sweep = Sweep(run, by_state, np.zeros(len(run.times)) if loss_by_time is None else loss_by_time)
     for block in reversed(blocks(run.circuit, len(run.times))):
         sweep.back(block)
     return sweep.result()
@@ -88,8 +89,8 @@ def whole_adjoint(run: WholeRun, by_state: np.ndarray) -> WholeAdjoint:
 class Sweep:
     """The state of a backward sweep: mu of the step behind, and the derivatives so far."""
 
-    def __init__(self, run: WholeRun, by_state: np.ndarray):
-        self.run, self.circuit, self.by_state = run, run.circuit, by_state
+    def __init__(self, run: WholeRun, by_state: np.ndarray, loss_by_time: np.ndarray):
+        self.run, self.circuit, self.by_state, self.loss_by_time = run, run.circuit, by_state, loss_by_time
         self.matrices = Matrices.of(run.circuit)
         self.losses = by_state.shape[0]
         self.r = np.concatenate([[np.inf], (run.h * run.theta)[1:]])
@@ -101,6 +102,7 @@ class Sweep:
         self.by_place: dict[PlaceKey, tuple[Place, np.ndarray]] = {}
         self.by_initial_node: dict[str, np.ndarray] = {}
         self.by_time = np.zeros((self.losses, len(run.times)))
+        self.by_steps = np.zeros((2, self.losses))  # of the last two: by their length alone
 
     def back(self, block: Block) -> None:
         """Sweep over the points of a block."""
@@ -110,23 +112,28 @@ class Sweep:
         multipliers = np.zeros((len(times), self.circuit.size + 1, self.losses))  # in the order of the layout
         mus, mu = np.zeros((len(times), *self.mu.shape)), self.mu
         direct, incidence = self.direct(around), self.matrices.incidence
+        per_second = np.diff(self.circuit.charges(x, times, uic), prepend=0.0) / run.h[around]
         r, sigma = self.r[around].tolist(), self.sigma[around].tolist()
         for at in reversed(range(max(block.own.start, 1 - around.start), block.own.stop)):
             right = matrices.transfer.times(at, mu)
             right[self.seen] += direct[at]
+            if run.flips:
+                self.move_flips(at + around.start, per_second[:, at], mu, right)
             multipliers[at, :-1] = solution = self.solve(matrices, at, right)
             behind, mu = mu, incidence @ solution
             mu -= sigma[at] * behind
             mu /= r[at]
             mus[at] = mu
+            if run.flips:
+                self.by_steps = np.stack([-(per_second[:, at] @ mu), self.by_steps[0]])
         self.mu = mu
         if first == 0 and not run.uic:
             right = matrices.transfer.times(0, mu)
             right[self.seen] += direct[0]
+            self.move_flips(0, np.zeros(len(mu)), mu, right)
             place = self.matrices.layout.place
             multipliers[0, place] = self.operating_point(matrices, right[place])
         mus = mus.transpose(2, 1, 0)
-        per_second = np.diff(self.circuit.charges(x, times, uic), prepend=0.0) / run.h[around]
         by_step = -np.einsum("cp,lcp->lp", per_second, mus)
         self.by_time[:, around] += by_step
         self.by_time[:, around.start : around.stop - 1] -= by_step[:, 1:]
@@ -136,6 +143,18 @@ class Sweep:
         """-dL/dx of the unknowns `seen`, (points, unknowns, losses)."""
         chosen = np.argsort(self.matrices.layout.place)[self.seen]
         return np.ascontiguousarray(-self.by_state[:, chosen, points].T)
+
+    def move_flips(self, n: int, rates: np.ndarray, mu: np.ndarray, right: np.ndarray) -> None:
+        """Add to the right side what the motion of the flips between this point and the next does, see `switching`."""
+        flips = [flip for flip in self.run.flips.get(n + 1, ()) if flip.crosses]
+        by_moment = self.loss_by_time[n : n + 2].sum() - rates @ mu - self.by_steps[1]
+        for flip in flips:
+            by_threshold = by_moment / (len(flips) * flip.slope)
+            for row, sign in flip.control:
+                if row < self.circuit.size:
+                    right[self.matrices.layout.place[row]] += sign * by_threshold
+            for place, by_value in flip.thresholds:
+                self._add(place, by_value * by_threshold)
 
     def solve(self, matrices: AtPoints, point: int, right: np.ndarray) -> np.ndarray:
         """lambda_n, in the order of the layout."""

@@ -18,6 +18,7 @@ import numpy as np
 
 from spiceprop.adjoint.blocks import blocks
 from spiceprop.adjoint.steps import EULER, TOLERANCE, TRAPEZOID
+from spiceprop.adjoint.switching import Flip, flips_of
 from spiceprop.circuit.whole import WholeCircuit
 
 ALIKE = 4.0
@@ -30,12 +31,13 @@ class WholeRun:
 
     Attributes
     ----------
-    circuit: its equations.
+    circuit: its equations, with the states of this run.
     times: (points,), t = 0 in front.
     x: (unknowns, points); with ``uic`` column 0 is no solution, and only the charges of t = 0 count.
     uic: whether the run began with ``uic`` and not with an operating point.
     h, theta: (points,), step that ends at each point and its rule; entry 0 is no step.
     unexplained: how many steps obey neither rule.
+    flips: of switches, by the point before which they are.
     """
 
     circuit: WholeCircuit
@@ -45,12 +47,14 @@ class WholeRun:
     h: np.ndarray
     theta: np.ndarray
     unexplained: int
+    flips: dict[int, list[Flip]]
 
 
-def find_whole_steps(circuit: WholeCircuit, times: np.ndarray, x: np.ndarray, uic: bool, reltol: float) -> WholeRun:
-    """The rule of every step. ``times`` and ``x`` are the saved points; with ``uic`` t = 0 is put in front."""
+def find_whole_steps(circuit: WholeCircuit, times: np.ndarray, saved: np.ndarray, uic: bool, reltol: float) -> WholeRun:
+    """The rule of every step, from the points of ``circuit.saved``; with ``uic`` t = 0 is put in front."""
     if uic:
-        times, x = np.concatenate([[0.0], times]), np.hstack([np.zeros((circuit.size, 1)), x])
+        times, saved = np.concatenate([[0.0], times]), np.hstack([np.zeros((len(saved), 1)), saved])
+    circuit, x = circuit.along(times, saved, uic), saved[: circuit.size]
     h = np.diff(times, prepend=times[0] - 1.0)
     trapezoid, euler = _residuals(circuit, times, x, uic, h, reltol)
     alike = (trapezoid <= TOLERANCE) & (euler <= TOLERANCE)
@@ -60,7 +64,8 @@ def find_whole_steps(circuit: WholeCircuit, times: np.ndarray, x: np.ndarray, ui
     theta = np.where(np.where(alike, usual, trapezoid < euler), TRAPEZOID, EULER)
     theta[:2] = EULER
     remaining = np.where(theta == EULER, euler, trapezoid)
-    return WholeRun(circuit, times, x, uic, h, theta, int((~(remaining[1:] <= TOLERANCE)).sum()))
+    unexplained = int((~(remaining[1:] <= TOLERANCE)).sum())
+    return WholeRun(circuit, times, x, uic, h, theta, unexplained, flips_of(circuit, times, x, uic))
 
 
 def _residuals(

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import sympy as sp
 
 from spiceprop.circuit import stamps
-from spiceprop.circuit.cards import KINDS, bind_card
-from spiceprop.circuit.stamps import CONSTANT, WAVE, Environment, Stamp, value_symbol
+from spiceprop.circuit.cards import bind_card
+from spiceprop.circuit.kinds import KINDS
+from spiceprop.circuit.stamps import CONSTANT, DERIVED, WAVE, Environment, Stamp, value_symbol
 from spiceprop.circuit.symbols import OpenTranslator, parameter_symbol
-from spiceprop.netlist.expression import Call, Expression, Number, Operation, Probe, walk
+from spiceprop.netlist.alternatives import instead_of
+from spiceprop.netlist.expression import Call, Coefficient, Constant, Expression, Name, Number, Operation, Probe, walk
 from spiceprop.netlist.flat import FlatCircuit, FlatElement, element_name
 from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import (
@@ -46,32 +48,45 @@ class LocalTranslator(OpenTranslator):
     """The expression of a B source in local symbols.
 
     Its numbers become values of the element, so that lines that differ in their numbers alone share a stamp; exponents
-    and 0 stay, as they decide what can be simplified.
+    and 0 stay, as they decide what can be simplified, and so do those that are no text: a formula's own.
     """
 
     def __init__(self, flat: FlatElement):
         super().__init__(flat.scope, self._sense)
+        self.flat = flat
         self.sensed: dict[str, sp.Symbol] = {}
         self.numbers: dict[str, Number] = {}
         self._kept = {id(tree) for power in walk(flat.element.value.expression) for tree in _exponent(power)}
+        self.constants = dict(derived_roles(flat))
+        self._roles = {id(tree): role for role, tree in self.constants.items()}
 
     def _translate(self, tree: Expression, scope: Scope, flat: FlatElement | None) -> sp.Basic:
-        if not isinstance(tree, Number) or tree.value == 0 or id(tree) in self._kept:
+        if isinstance(tree, Coefficient | Constant):
+            return value_symbol(tree.role if isinstance(tree, Coefficient) else self._roles[id(tree)])
+        if not isinstance(tree, Number) or tree.span is None or tree.value == 0 or id(tree) in self._kept:
             return super()._translate(tree, scope, flat)
         role = f"{CONSTANT}{len(self.numbers)}"
         self.numbers[role] = tree
         return value_symbol(role)
 
     def values(self) -> dict[str, tuple[sp.Symbol, Value]]:
-        """Symbols and values of the numbers and of the parameters, by role."""
+        """Symbols and values of the numbers, parameters and constants, by role."""
         numbers = {role: (value_symbol(role), Value(tree, tree.span)) for role, tree in self.numbers.items()}
         names = {f"param:{name}": (parameter_symbol(name), Value(tree, tree.span)) for name, tree in self.names.items()}
-        return numbers | names
+        derived = {role: (value_symbol(role), self.flat.constant(tree)) for role, tree in self.constants.items()}
+        return numbers | names | derived
 
     def _sense(self, flat: FlatElement, probe: Probe) -> sp.Expr:
         names = sensed_unknowns(flat, probe)
         local = [self.sensed.setdefault(name, sp.Symbol(f"x{len(self.sensed)}", real=True)) for name in names]
         return local[0] - local[1] if len(local) > 1 else local[0]
+
+
+def derived_roles(flat: FlatElement) -> Iterator[tuple[str, Constant]]:
+    """The constants of a B source by role; one that nothing can change is a number like others."""
+    for index, tree in enumerate(flat.constants()):
+        depends = any(isinstance(part, Name | Coefficient) for part in walk(tree))
+        yield f"{DERIVED if depends else CONSTANT + DERIVED}{index}", tree
 
 
 def _exponent(tree: Expression) -> Iterator[Expression]:
@@ -121,8 +136,7 @@ class Binder:
             if element.name[0] in KINDS and flat.model:
                 return Bound(flat, *bind_card(flat, self.circuit, self.environment))
             raise element.span.error(
-                f"{element.name} has no gradient: R C L K V I E F G H B D Q and X have one; "
-                "ngspice simulates it, or write it as B sources"
+                f"{element.name} has no gradient; ngspice simulates it. {instead_of(element.name)}"
             )
         raise TypeError(element)
 
@@ -136,7 +150,7 @@ class Binder:
         places = self._places(flat, {"": element.value} | ({"ic": element.ic} if element.ic else {}))
         letter = element.name[0]
         if letter == "c" and not element.ic:
-            for role, node in zip(("start+", "start-"), flat.nodes, strict=True):
+            for role, node in zip(("start:+", "start:-"), flat.nodes, strict=True):
                 if node in self.circuit.initial:
                     places[role] = self.circuit.initial[node]
         kind = {"r": stamps.resistor, "c": stamps.capacitor, "l": stamps.inductor}[letter]
@@ -156,7 +170,7 @@ class Binder:
         element = flat.element
         sensed = [name for probe in flat.probes() for name in sensed_unknowns(flat, probe)]
         order = list(dict.fromkeys(sensed))
-        places = self._places(flat, {})
+        places = self._places(flat, element.numbers)
         key = (id(element), tuple(map(order.index, sensed)), tuple(places))
         if key not in self._expressions:
             local = LocalTranslator(flat)

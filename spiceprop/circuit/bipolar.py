@@ -16,7 +16,8 @@ behind RC, RE and the base resistance RBM + (RB - RBM)/qb, or with IRB
 Charges: base-emitter TF Ibe (1 + XTF (Ibe/(Ibe + ITF))^2 exp(vbc/(1.44 VTF)))/qb for vbe > 0, TF Ibe below, and the
 depletion charge of CJE VJE MJE FC; base-collector TR Ibc and XCJC of the depletion charge of CJC VJC MJC FC, whose rest
 lies between the outer base and the inner collector; substrate-collector (of a PNP, substrate-base) of CJS VJS MJS with
-FC = 0, and gmin beside it. With ``uic`` they start at the ``.ic`` of the nodes, that of the substrate at 0.
+FC = 0, and gmin beside it. With ``uic`` they start at ``ic=vbe,vce``, and what it leaves out at the ``.ic`` of the
+nodes, that of the substrate at 0.
 AREA multiplies currents and capacitances and divides resistances, m is so many transistors. Currents follow the
 temperature with EG and XTI, gains with (T/Tn)^XTB, leakages with both.
 
@@ -95,9 +96,10 @@ def bipolar(roles: tuple[str, ...], environment: Environment, kind: str) -> Stam
 
 
 def _before(values: dict[str, sp.Symbol], sign: int) -> Junctions:
-    """With ``uic`` at t = 0: by the ``.ic`` of the outer nodes, the substrate's charge none whatever they say."""
+    """With ``uic`` at t = 0: by ``ic=``, else the ``.ic`` of the outer nodes; the substrate's charge is none anyway."""
     c, b, e = (values.get(f"start:{terminal}", sp.Integer(0)) for terminal in "cbe")
-    return Junctions(sign * (b - e), sign * (b - c), sign * (b - c), sp.Integer(0))
+    vbe, vce = values.get("ic:vbe", b - e), values.get("ic:vce", c - e)
+    return Junctions(sign * vbe, sign * (vbe - vce), sign * (vbe - vce), sp.Integer(0))
 
 
 class Transistor:

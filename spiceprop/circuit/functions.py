@@ -7,6 +7,7 @@ real, with a numeric form and a slope. A truth is a number, 1 or 0. What jumps h
 """
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import sympy as sp
@@ -117,6 +118,20 @@ class unit_ramp(Opaque):
     def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
         x = self.args[0]
         return choose(both(less(0, x), not_above(x, 1)), x, 0).diff(symbol)
+
+
+def piecewise_linear(x: sp.Expr, *points: sp.Expr) -> sp.Expr:
+    """pwl(x, x0, y0, x1, y1, ...) as y of the last point less what is still to come of each line.
+
+    As in ngspice the first and the last line have no end, and a corner's slope is that of the line behind it.
+    """
+    xs, ys = points[::2], points[1::2]
+    to_come = [(after - x) / (after - before) for before, after in pairwise(xs)]
+    if len(to_come) > 1:
+        first, *middle, last = to_come
+        to_come = [ramp(first), *map(unit_ramp, middle), smaller(1, last)]
+    rises = [after - before for before, after in pairwise(ys)]
+    return ys[-1] - sp.Add(*(rise * part for rise, part in zip(rises, to_come, strict=True)))
 
 
 class limited_exp(Opaque):

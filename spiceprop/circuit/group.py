@@ -12,13 +12,13 @@ The flag ``uic`` is that of `whole`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from spiceprop.circuit.bind import Bound
-from spiceprop.circuit.stamps import WAVE
+from spiceprop.circuit.stamps import STATE, WAVE
 from spiceprop.circuit.template import Family, Slopes, Template
 from spiceprop.circuit.waveforms import Wave
 
@@ -34,6 +34,7 @@ class Group:
     unknowns: (unknowns of the stamp, instances), indices into x; ground is the last one.
     numbers: of the values, (roles, instances, 1).
     waves: one an instance, where their value is a waveform.
+    times, states: of a run, (points,) and (instances, points), where the elements have states.
     """
 
     template: Template
@@ -41,6 +42,8 @@ class Group:
     unknowns: np.ndarray
     numbers: np.ndarray
     waves: list[Wave]
+    times: np.ndarray | None = None
+    states: np.ndarray | None = None
     _same: dict[Callable, list[np.ndarray]] = field(default_factory=dict, init=False)
 
     @property
@@ -77,11 +80,29 @@ class Group:
         values = list(self.numbers)
         if self.waves:
             values[self.roles.index(WAVE)] = np.stack([wave.value(times) for wave in self.waves])
+        if self.measured:
+            known = self.states is not None
+            values[self.roles.index(STATE)] = (
+                self.states[:, self.times.searchsorted(times)] if known else np.zeros(shape)
+            )
         with np.errstate(all="ignore"):  # x at t = 0 with uic is no solution
             found = function(*(x[index] for index in self.unknowns), times[None, :], *values)
         if len(times) > 1 and all(np.ndim(value) < 2 or np.shape(value)[1] == 1 for value in found):
             self._same[function] = found
         return [value if np.shape(value) == shape else np.broadcast_to(value, shape) for value in found]
+
+    @property
+    def measured(self) -> list[str]:
+        """What ngspice saves of each element beside the unknowns, to tell its states from."""
+        return [f"@{element.flat.name}[i]" for element in self.bound] if self.template.stamp.states else []
+
+    def along(self, times: np.ndarray, x: np.ndarray, currents: np.ndarray, uic: bool) -> "Group":
+        """With the states of a run; ``x`` as in `evaluate`."""
+        if not self.measured:
+            return self
+        numbers = dict(zip(self.roles, self.numbers, strict=True))
+        states = self.template.stamp.states.along(x[self.unknowns], currents, numbers, uic)
+        return replace(self, times=times, states=states)
 
     def charges(self, x: np.ndarray, times: np.ndarray, uic: bool) -> list[np.ndarray]:
         """q; of an increment the sum of the increments so far."""

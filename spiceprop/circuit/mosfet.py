@@ -22,7 +22,8 @@ b = 1 - (d/(2 d - vds))^2, else a = 1, b = 0,
     v <= -PHI/2         0,                     0,                     C min(1, -v/PHI)
 
 They are no derivatives of a charge. ngspice takes the mean of two points times the difference of the voltage between
-them, which is a charge's increment (`stamps.Increment`). With ``uic`` all begin at the ``.ic`` of the nodes.
+them, which is a charge's increment (`stamps.Increment`). With ``uic`` all begin at
+``ic=vds,vgs,vbs``, and what it leaves out at the ``.ic`` of the nodes.
 
 Where TOX is given, what is not given follows from it: KP = UO Cox; with NSUB also PHI = 2 kT/q ln(NSUB/1.45e10) (at
 least 0.1), GAMMA = sqrt(2 eps q NSUB)/Cox and VTO from the gate's material TPG and the surface's charge NSS.
@@ -84,7 +85,8 @@ class Bias:
 
 @cache
 def mosfet(roles: tuple[str, ...], environment: Environment, kind: str) -> Stamp:
-    """``kind`` is nmos or pmos; roles as in `diode`, with ``start:NAME`` for the ``.ic`` of terminals d g s b.
+    """``kind`` is nmos or pmos; roles as in `diode`, with ``start:NAME`` for the ``.ic`` of terminals d g s b, and
+    ``ic:vds``, ``ic:vgs``, ``ic:vbs``.
 
     With a role ``model:rd`` (``model:rs``), or without it ``model:rsh``, there is an inner drain (source).
     """
@@ -107,7 +109,10 @@ def mosfet(roles: tuple[str, ...], environment: Environment, kind: str) -> Stamp
     for terminal, (outer, inner) in {"d": (DRAIN, d), "s": (SOURCE, s)}.items():
         if terminal in series:
             flow((outer - inner) / series[terminal], outer, inner)
-    start = Bias.of(*(values.get(f"start:{terminal}", sp.Integer(0)) for terminal in "dgsb"), sign)
+    before = {
+        terminal: values.get(f"start:{terminal}", sp.Integer(0)) - values.get("start:s", 0) for terminal in "dgsb"
+    }
+    start = Bias.of(*(values.get(f"ic:v{terminal}s", v) for terminal, v in before.items()), sign)
     junctions = (("d", "bd", d), ("s", "bs", s))
     charges: list[Charge | Increment] = [
         Charge(sign * now, sign * transistor.depletion(name, getattr(start, across)), {BULK: 1, inner: -1})

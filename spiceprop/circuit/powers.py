@@ -29,10 +29,9 @@ def _numeric(x: np.ndarray, exponent: int) -> np.ndarray:
 
 def with_products(expression: sp.Expr) -> sp.Expr:
     """The expression as it is to be evaluated: nothing differentiates it any more."""
-    return sp.sympify(expression).replace(
-        lambda tree: tree.is_Pow and tree.exp.is_Integer and tree.exp not in (-1, 2) and abs(tree.exp) <= LARGEST,
-        lambda tree: whole_power(*tree.args),
-    )
+    powers = [tree for tree in sp.sympify(expression).atoms(sp.Pow) if tree.exp.is_Integer]
+    slow = [tree for tree in powers if tree.exp not in (-1, 2) and abs(tree.exp) <= LARGEST]
+    return sp.sympify(expression).xreplace({tree: whole_power(with_products(tree.base), tree.exp) for tree in slow})
 
 
 WITH_PRODUCTS = [NUMERIC[0] | {"whole_power": _numeric}, *NUMERIC[1:]]

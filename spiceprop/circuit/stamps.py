@@ -18,16 +18,21 @@ without ``ic=`` starts at the ``.ic`` of its nodes, where a node without one cou
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Protocol
 
+import numpy as np
 import sympy as sp
+
+from spiceprop.circuit.geometry import MODEL, heated, nominal
 
 WAVE = "wave"
 """The role of a source's value that changes with time: see `waveforms`."""
+STATE = "state"
+"""The role of what a run decides, 0 or 1 at each of its points: see `switch`."""
 CONSTANT = "number:"
 """How the roles of numbers in a B source's expression begin: no gradient is asked by them."""
-
-MODEL = "model:"
-"""How the roles of the values of a ``.model`` begin."""
+DERIVED = "derived:"
+"""How the roles of the other constants in it begin: what they follow from is in `sensitivity.derived`."""
 
 PLUS, MINUS, SENSED_PLUS, SENSED_MINUS = (sp.Symbol(name, real=True) for name in ("v+", "v-", "vc+", "vc-"))
 BRANCH, SENSED_BRANCH, OTHER_BRANCH = (sp.Symbol(name, real=True) for name in ("i", "ic", "i2"))
@@ -70,14 +75,31 @@ class Increment:
     rows: dict[sp.Symbol, int]
 
 
+class States(Protocol):
+    """Finds the states of all elements of one stamp along a run, see `switch.States`."""
+
+    threshold: str
+    hysteresis: str
+
+    def control(self, unknowns: np.ndarray) -> np.ndarray: ...
+
+    def along(
+        self, unknowns: np.ndarray, currents: np.ndarray, numbers: dict[str, np.ndarray], uic: bool
+    ) -> np.ndarray: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Stamp:
-    """``values`` are the element's numbers by role; ``unknowns`` are in the order in which they are bound."""
+    """``values`` are the element's numbers by role; ``unknowns`` are in the order in which they are bound.
+
+    With a role `STATE` there are ``states``.
+    """
 
     unknowns: tuple[sp.Symbol, ...]
     values: dict[str, sp.Symbol]
     rows: Rows
     charges: tuple[Charge | Increment, ...] = ()
+    states: States | None = None
 
 
 def value_symbol(role: str) -> sp.Symbol:
@@ -101,9 +123,8 @@ def multiplier(values: dict[str, sp.Symbol]) -> sp.Expr:
 def scaled(values: dict[str, sp.Symbol], environment: Environment) -> sp.Expr:
     """The nominal value with its temperature coefficients and ``scale``, without ``m``."""
     temp = values.get("temp", sp.Float(environment.temp, 17) + values.get("dtemp", 0))
-    rise = temp - sp.Float(environment.tnom, 17)
-    factor = 1 + values.get("tc1", 0) * rise + values.get("tc2", 0) * rise**2
-    return values[""] * values.get("scale", 1) * factor
+    rise = temp - values.get(f"{MODEL}tnom", sp.Float(environment.tnom, 17))
+    return nominal(values) * values.get("scale", 1) * heated(values, rise)
 
 
 @cache
@@ -115,10 +136,10 @@ def resistor(roles: tuple[str, ...], environment: Environment) -> Stamp:
 
 @cache
 def capacitor(roles: tuple[str, ...], environment: Environment) -> Stamp:
-    """Roles ``start+`` and ``start-`` are the ``.ic`` of its nodes, where it has no ``ic``."""
+    """Roles ``start:+`` and ``start:-`` are the ``.ic`` of its nodes, which do not act where it has an ``ic``."""
     values = symbols_of(roles)
     capacitance = scaled(values, environment) * multiplier(values)
-    start = values["ic"] if "ic" in values else values.get("start+", 0) - values.get("start-", 0)
+    start = values["ic"] if "ic" in values else values.get("start:+", 0) - values.get("start:-", 0)
     charge = Charge(capacitance * (PLUS - MINUS), capacitance * start, {PLUS: 1, MINUS: -1})
     return Stamp((PLUS, MINUS), values, {}, (charge,))
 

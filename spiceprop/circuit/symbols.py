@@ -27,6 +27,7 @@ from spiceprop.circuit.functions import (
     nearest,
     not_above,
     numeric_value,
+    piecewise_linear,
     power,
     ramp,
     root,
@@ -37,7 +38,7 @@ from spiceprop.circuit.functions import (
     unit_step,
     whole_part,
 )
-from spiceprop.netlist.expression import Call, Expression, Name, Number, Probe, walk
+from spiceprop.netlist.expression import Call, Constant, Expression, Name, Number, Probe, walk
 from spiceprop.netlist.flat import FlatElement
 from spiceprop.netlist.scope import Scope
 
@@ -91,6 +92,7 @@ PARAMETER_FUNCTIONS = COMMON | {
 }
 SOURCE_FUNCTIONS = COMMON | {
     "pow": _magnitude_power,
+    "pwl": piecewise_linear,
     "pwr": signed_power,
     "u": unit_step,
     "uramp": ramp,
@@ -173,6 +175,8 @@ class Translator:
             if flat is None:
                 raise tree.span.error(f"{tree.span.text} is a quantity of the circuit: only B sources may use it")
             return self.probe(flat, tree)
+        if isinstance(tree, Constant):
+            return self._translate(tree.operands[0], scope, None)
         operands = tree.arguments if isinstance(tree, Call) else tree.operands
         parts = [self._translate(operand, scope, flat) for operand in operands]
         if isinstance(tree, Call):

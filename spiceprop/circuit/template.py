@@ -11,8 +11,9 @@ from functools import cache
 
 import sympy as sp
 
+from spiceprop.circuit.functions import Steps
 from spiceprop.circuit.powers import WITH_PRODUCTS, with_products
-from spiceprop.circuit.stamps import CONSTANT, Charge, Increment, Rows, Stamp
+from spiceprop.circuit.stamps import CONSTANT, STATE, Charge, Increment, Rows, Stamp
 from spiceprop.circuit.symbols import TIME
 
 Slopes = tuple[list[tuple[int, int]], Callable]
@@ -33,20 +34,23 @@ class Template:
     """The functions of one stamp.
 
     ``rows`` are f, with derivatives ``row_slopes`` by unknowns, ``row_rates`` by time and ``row_sensitivities`` by
-    values. ``charges`` are the charges that are functions of one point; of those with increments, ``halves`` are the
-    half capacitances and ``voltages`` what lies across them. ``charge_rows`` says of the ``ordinary`` ones and then of
-    the others which rows they enter.
+    values; ``jumps`` is what in them is constant but for jumps. ``charges`` are the charges that are functions of one
+    point; of those with increments, ``halves`` are the half capacitances and ``voltages`` what lies across them.
+    ``charge_rows`` says of the ``ordinary`` ones and then of the others which rows they enter.
     """
 
     def __init__(self, stamp: Stamp):
         self.stamp = stamp
-        self._arguments = [*stamp.unknowns, TIME, *stamp.values.values()]
+        arguments = [*stamp.unknowns, TIME, *stamp.values.values()]
+        # names that Python can read, put in at once: lambdify would do so one by one
+        self._arguments = {symbol: sp.Symbol(f"a{index}", real=True) for index, symbol in enumerate(arguments)}
         self._by_unknown = dict(enumerate(stamp.unknowns))
         values = enumerate(stamp.values.items())
-        self._by_value = {place: symbol for place, (role, symbol) in values if not role.startswith(CONSTANT)}
+        self._by_value = {place: symbol for place, (role, symbol) in values if not role.startswith((CONSTANT, STATE))}
         self.row_places = [stamp.unknowns.index(row) for row in stamp.rows]
         rows = list(stamp.rows.values())
         self.rows, self.row_slopes = self._compile(rows), self._slopes(rows, self._by_unknown)
+        self.jumps = self._compile([jump for row in rows for jump in sp.sympify(row).atoms(Steps)])
         self.row_rates, self.row_sensitivities = self._slopes(rows, {0: TIME}), self._slopes(rows, self._by_value)
         ordinary = [charge for charge in stamp.charges if isinstance(charge, Charge)]
         grown = [charge for charge in stamp.charges if isinstance(charge, Increment)]
@@ -68,18 +72,29 @@ class Template:
     def _compile(self, expressions: list[sp.Expr]) -> Callable:
         if not expressions:
             return lambda *_: []
-        products = [with_products(expression) for expression in expressions]
-        return sp.lambdify(self._arguments, products, modules=WITH_PRODUCTS, cse=True, dummify=True)
+        named = [with_products(sp.sympify(expression).xreplace(self._arguments)) for expression in expressions]
+        return sp.lambdify(list(self._arguments.values()), named, modules=WITH_PRODUCTS, cse=True)
 
     def _slopes(self, expressions: list[sp.Expr], symbols: dict[int, sp.Symbol]) -> Slopes:
-        slopes = {
-            (i, j): sp.diff(sp.sympify(expression), symbol)
-            for i, expression in enumerate(expressions)
-            for j, symbol in symbols.items()
-            if sp.sympify(expression).has(symbol)
-        }
+        slopes = {}
+        for i, expression in enumerate(expressions):
+            parts = _parts(sp.sympify(expression))
+            slopes |= {
+                (i, j): sp.Add(*(part.diff(symbol) for part in parts[symbol]))
+                for j, symbol in symbols.items()
+                if symbol in parts
+            }
         slopes = {place: slope for place, slope in slopes.items() if slope != 0}
         return list(slopes), self._compile(list(slopes.values()))
+
+
+def _parts(expression: sp.Expr) -> dict[sp.Symbol, list[sp.Expr]]:
+    """The terms of a sum that each symbol stands in: a table has hundreds of terms, and each symbol in one or two."""
+    found: dict[sp.Symbol, list[sp.Expr]] = {}
+    for part in sp.Add.make_args(expression):
+        for symbol in part.free_symbols:
+            found.setdefault(symbol, []).append(part)
+    return found
 
 
 template_of = cache(Template)

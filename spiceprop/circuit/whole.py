@@ -13,6 +13,7 @@ the same. Functions of several points take a flag ``uic``: that the first of the
 is no solution, and where charges are those of ``ic=`` and ``.ic``.
 """
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -21,7 +22,7 @@ from scipy import sparse
 from spiceprop.circuit.assembly import Assembly, Parts
 from spiceprop.circuit.bind import Binder, Bound
 from spiceprop.circuit.group import Group
-from spiceprop.circuit.stamps import WAVE, Environment
+from spiceprop.circuit.stamps import STATE, WAVE, Environment
 from spiceprop.circuit.template import template_of
 from spiceprop.circuit.waveforms import Context, Wave
 from spiceprop.errors import UserError
@@ -79,9 +80,24 @@ class WholeCircuit:
         waves = [Wave(element.waveform, element.flat.scope, context) for element in members if element.waveform]
         numbers = np.zeros((len(stamp.values), len(members), 1))
         for row, role in enumerate(stamp.values):
-            if role != WAVE:
+            if role not in (WAVE, STATE):
                 numbers[row, :, 0] = [evaluate(*element.places[role]) for element in members]
         return Group(template_of(stamp), members, unknowns, numbers, waves)
+
+    @cached_property
+    def saved(self) -> list[str]:
+        """What to save of a run: the unknowns, and behind them what tells the states of switches."""
+        return [*self.names, *(name for group in self.groups for name in group.measured)]
+
+    def along(self, times: np.ndarray, saved: np.ndarray, uic: bool) -> "WholeCircuit":
+        """The circuit along one run, ``saved`` (saved, points), with the states that its switches were in."""
+        found, row, x = copy(self), self.size, self.padded(saved[: self.size])
+        found.groups = []
+        for group in self.groups:
+            measured = saved[row : row + len(group.measured)]
+            found.groups.append(group.along(times, x, measured, uic))
+            row += len(group.measured)
+        return found
 
     def padded(self, x: np.ndarray) -> np.ndarray:
         """x with ground as its last row."""

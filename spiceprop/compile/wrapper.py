@@ -15,10 +15,10 @@ from dataclasses import replace
 from functools import cached_property
 
 from spiceprop.netlist.evaluate import CHAIN_LIMIT, evaluate
-from spiceprop.netlist.expression import Expression, Name, Number, Probe, walk
+from spiceprop.netlist.expression import Coefficient, Constant, Expression, Name, Number, Probe, walk
 from spiceprop.netlist.flat import FlatCircuit, FlatElement
 from spiceprop.netlist.flatten import MULTIPLIED
-from spiceprop.netlist.printer import Printer, signed, written
+from spiceprop.netlist.printer import Leaf, Printer, signed, written
 from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import BehaviouralSource, Value
 
@@ -90,15 +90,24 @@ class SymbolicPrinter(Printer):
             return f"{{{self.expression(value.expression, scope)}}}"
         return super().number(value, scope)
 
-    def leaf(self, tree: Number | Name | Probe, flat: FlatElement) -> str:
+    def leaf(self, tree: Leaf, flat: FlatElement) -> str:
         if is_temperature(tree):
             return "temper"
+        if isinstance(tree, Coefficient | Constant):
+            value = flat.constant(tree)
+            return self.parameter(value.expression, flat.scope) or super().leaf(tree, flat)
         if not isinstance(tree, Name) or tree.name == "time" or not self.depends(tree, flat.scope):
             return super().leaf(tree, flat)
         _, _, definer = flat.scope.find(tree.name, tree.span)
         if definer is self.root:
             return f"{{{tree.name}}}"
-        text = self.expression(tree, flat.scope)
+        return self.parameter(tree, flat.scope)
+
+    def parameter(self, tree: Expression, scope: Scope) -> str | None:
+        """A parameter of the root's that has the value of an expression, or None where that does not depend on any."""
+        if not self.depends(tree, scope):
+            return None
+        text = self.expression(tree, scope)
         return f"{{{self.derived.setdefault(text, f'spiceprop_p{len(self.derived)}')}}}"
 
     def _modifiers(self, flat: FlatElement) -> list[str]:

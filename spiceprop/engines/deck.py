@@ -8,13 +8,14 @@ stay as long as with ngspice's own defaults: the adjoint needs a tight Newton, n
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from spiceprop.errors import UserError
 from spiceprop.netlist import FlatCircuit, Netlist, Note, evaluate, print_circuit
 from spiceprop.netlist.numbers import format_number
 from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.source import Source
+from spiceprop.netlist.tree import BehaviouralSource
 
 _COMPLAINT = re.compile(r"on line (\d+)")
 TRAINING_OPTIONS = {"reltol": 1e-6, "vntol": 1e-9, "abstol": 1e-15, "chgtol": 1e-14, "trtol": 7000.0}
@@ -122,6 +123,15 @@ def options_of(netlist: Netlist) -> tuple[dict[str, float | None], list[Note]]:
         elif not (name == "temp" and ".temp" in netlist.options):  # ngspice: .temp wins
             found[name] = value
     return found, notes
+
+
+def as_with_code_models(transient: Transient, circuit: FlatCircuit) -> Transient:
+    """With shorter steps where the circuit has POLY or TABLE: ngspice makes code models of them, and its trtol is at
+    most 1 when it has any ("Reducing trtol to 1 for xspice 'A' devices", 39 and 46)."""
+    if not any(isinstance(flat.element, BehaviouralSource) and flat.element.numbers for flat in circuit.elements):
+        return transient
+    trtol = min(transient.options.get("trtol", 1.0), 1.0)
+    return replace(transient, options=transient.options | {"trtol": trtol})
 
 
 def deck(circuit: FlatCircuit, transient: Transient, saves: list[str], more: Sequence[str] = ()) -> list[str]:

@@ -8,8 +8,8 @@ parameters. In a *source* expression (B elements) names are parameters too, and 
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from spiceprop.netlist.source import Span
 
@@ -51,7 +51,23 @@ class Operation:
     span: Span
 
 
-Expression = Number | Name | Probe | Call | Operation
+@dataclass(frozen=True, slots=True)
+class Coefficient:
+    """A number of the element by its role, such as ``poly.1``."""
+
+    role: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """An expression of parameters and coefficients inside that of a source: ngspice gets it as one number."""
+
+    operands: tuple["Expression"]
+    span: Span
+
+
+Expression = Number | Name | Probe | Call | Operation | Coefficient | Constant
 
 COMMON_FUNCTIONS = frozenset(
     [
@@ -84,7 +100,7 @@ COMMON_FUNCTIONS = frozenset(
     ]
 )
 PARAMETER_FUNCTIONS = COMMON_FUNCTIONS | {"arctan", "int", "sqr"}
-SOURCE_FUNCTIONS = COMMON_FUNCTIONS | {"u", "uramp", "u2", "eq0", "ne0", "gt0", "lt0", "ge0", "le0"}
+SOURCE_FUNCTIONS = COMMON_FUNCTIONS | {"u", "uramp", "u2", "eq0", "ne0", "gt0", "lt0", "ge0", "le0", "pwl"}
 OF_TWO = frozenset({"max", "min", "pow", "pwr"})
 # In a B source these are numbers whatever a .param says, in a parameter they are names like any other.
 CONSTANTS = {"pi": math.pi, "e": math.e}
@@ -94,7 +110,7 @@ DEPTH_LIMIT = 350
 
 # names that ngspice does not let a .param define, and those that a B source takes for something of its own
 RESERVED = PARAMETER_FUNCTIONS | {"ac", "agauss", "aunif", "gauss", "limit", "temper", "ternary_fcn", "time", "unif"}
-UNSUPPORTED = frozenset({"hertz", "pwl"})
+UNSUPPORTED = frozenset({"hertz"})
 
 
 def walk(tree: Expression) -> Iterator[Expression]:
@@ -104,3 +120,16 @@ def walk(tree: Expression) -> Iterator[Expression]:
         tree = waiting.pop()
         yield tree
         waiting += reversed(getattr(tree, "arguments", None) or getattr(tree, "operands", ()))
+
+
+def with_coefficients(tree: Expression, numbers: Mapping[str, Expression]) -> Expression:
+    """What a constant of a source is made of, with what stands in the text in place of each coefficient."""
+    if isinstance(tree, Coefficient):
+        return numbers[tree.role]
+    if isinstance(tree, Constant):
+        return with_coefficients(tree.operands[0], numbers)
+    if isinstance(tree, Call):
+        return replace(tree, arguments=tuple(with_coefficients(part, numbers) for part in tree.arguments))
+    if isinstance(tree, Operation):
+        return replace(tree, operands=tuple(with_coefficients(part, numbers) for part in tree.operands))
+    return tree

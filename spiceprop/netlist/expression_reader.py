@@ -17,6 +17,7 @@ from spiceprop.netlist.expression import (
     DEPTH_LIMIT,
     UNSUPPORTED,
     Call,
+    Constant,
     Expression,
     Name,
     Number,
@@ -211,11 +212,20 @@ class ExpressionReader:
         if not self.take(")"):  # a .func may have no argument
             arguments.append(self.ternary())
             while self.take(","):
-                arguments.append(self.ternary())
+                arguments.append(self.point() if token == "pwl" and self.source else self.ternary())
             self.expect(")")
         if token == "ternary_fcn" and len(arguments) == 3:
             return self.operation("?:", tuple(arguments), start)
         return Call(token, tuple(arguments), self.span(start))
+
+    def point(self) -> Expression:
+        """A coordinate of pwl(): in place of braces ngspice puts a number there (or stops, where pwl is not first)."""
+        start, sign = self.position, self.take("-", "+")
+        if self.peek() != "{":
+            return Operation(sign, (self.atom(),), self.span(start)) if sign else self.ternary()
+        inner = ExpressionReader(self.line, self.position, self.end)
+        tree, self.position = inner.atom(), inner.position
+        return Constant((self.operation(sign, (tree,), start) if sign else tree,), self.span(start))
 
     def _check_braces(self, inner: Expression, start: int, inside: int) -> None:
         if isinstance(inner, Operation) and self._bare(inner, inside):

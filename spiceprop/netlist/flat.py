@@ -7,7 +7,7 @@ Names follow ngspice: node ``b1`` of instance ``xn`` is ``xn.b1``, element ``v1`
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from spiceprop.netlist.expression import Probe, walk
+from spiceprop.netlist.expression import Coefficient, Constant, Probe, walk, with_coefficients
 from spiceprop.netlist.names import is_ground
 from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import BehaviouralSource, Device, Element, Model, Value
@@ -42,6 +42,16 @@ class FlatElement:
         if not isinstance(self.element, BehaviouralSource):
             return []
         return [tree for tree in walk(self.element.value.expression) if isinstance(tree, Probe)]
+
+    def constants(self) -> list[Constant]:
+        """The constants in the expression of a B source, each once."""
+        found = (tree for tree in walk(self.element.value.expression) if isinstance(tree, Constant))
+        return list({id(tree): tree for tree in found}.values())
+
+    def constant(self, tree: Coefficient | Constant) -> Value:
+        """A part of a B source that ngspice gets as a number, as an expression of parameters."""
+        numbers = {role: value.expression for role, value in self.element.numbers.items()}
+        return Value(with_coefficients(tree, numbers), tree.span)
 
 
 @dataclass(frozen=True, slots=True)

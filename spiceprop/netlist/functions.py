@@ -17,6 +17,7 @@ from spiceprop.netlist.expression import (
     PARAMETER_FUNCTIONS,
     SOURCE_FUNCTIONS,
     Call,
+    Constant,
     Expression,
     Name,
     Number,
@@ -24,12 +25,14 @@ from spiceprop.netlist.expression import (
     Probe,
     walk,
 )
+from spiceprop.netlist.piecewise import with_points
 from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import Body, Device, Function, Netlist, Value
 
 SIZE_LIMIT = 20_000  # nodes of one expression: functions of functions grow without bounds
 CALL_LIMIT = 30  # calls in calls
 Functions = dict[str, Function]
+SOURCE_CONSTANTS = {name: Number(number) for name, number in CONSTANTS.items()}
 
 
 def expand_functions(netlist: Netlist) -> None:
@@ -72,7 +75,8 @@ def _values(body: Body) -> Iterator[Value]:
     yield from body.initial.values()
     yield from body.guesses.values()
     for element in body.elements:
-        yield from element.values().values()
+        # what POLY and TABLE stand for is large, and only their numbers are text
+        yield from (getattr(element, "numbers", None) or element.values()).values()
         if isinstance(element, Device):
             yield from (word for word in element.words if isinstance(word, Value))
     for model in body.models.values():
@@ -84,9 +88,8 @@ def _values(body: Body) -> Iterator[Value]:
 
 
 def _expand_value(value: Value, functions: Functions, constants: dict[str, Number]) -> None:
-    if value.source:
-        constants = constants | {name: Number(number) for name, number in CONSTANTS.items()}
-    if any(isinstance(tree, Call) or getattr(tree, "name", None) in constants for tree in walk(value.expression)):
+    known = constants | (SOURCE_CONSTANTS if value.source else {})
+    if any(isinstance(tree, Call) or getattr(tree, "name", None) in known for tree in walk(value.expression)):
         value.expression = _Expansion(functions, constants, source=value.source).expand(value.expression, {}, 0, 0)
 
 
@@ -99,7 +102,8 @@ class _Expansion:
     """Replaces calls in one expression and counts what it makes."""
 
     def __init__(self, functions: Functions, constants: dict[str, Number], *, source: bool):
-        self.functions, self.constants, self.source, self.size = functions, constants, source, 0
+        self.functions, self.source, self.size = functions, source, 0
+        self.parameters, self.constants = constants, constants | (SOURCE_CONSTANTS if source else {})
 
     def expand(self, tree: Expression, bound: dict[str, Expression], calls: int, depth: int) -> Expression:
         self.size += 1
@@ -114,13 +118,15 @@ class _Expansion:
         if isinstance(tree, Operation):
             operands = [self.expand(part, bound, calls, depth + 1) for part in tree.operands]
             return replace(tree, operands=tuple(operands))
+        if isinstance(tree, Constant):
+            return self._constant(tree, bound, calls, depth)
         if not isinstance(tree, Call):
             return tree
         arguments = tuple([self.expand(part, bound, calls, depth + 1) for part in tree.arguments])
         function = self.functions.get(tree.function)
         if function is None:
             self._check(tree)
-            return replace(tree, arguments=arguments)
+            return replace(tree, arguments=with_points(arguments) if tree.function == "pwl" else arguments)
         if len(arguments) != len(function.arguments):
             raise tree.span.error(
                 f"{tree.function} takes {len(function.arguments)} arguments ({', '.join(function.arguments)}), "
@@ -128,6 +134,14 @@ class _Expansion:
             )
         inner = dict(zip(function.arguments, arguments, strict=True))
         return self.expand(function.body.expression, inner, calls + 1, depth)
+
+    def _constant(self, tree: Constant, bound: dict[str, Expression], calls: int, depth: int) -> Constant:
+        """An expression of parameters inside one of a source."""
+        inner = _Expansion(self.functions, self.parameters, source=False)
+        inner.size = self.size
+        operand = inner.expand(tree.operands[0], bound, calls, depth + 1)
+        self.size = inner.size
+        return replace(tree, operands=(operand,))
 
     def _check(self, tree: Call) -> None:
         known, place = (
@@ -138,6 +152,8 @@ class _Expansion:
                 f"function '{tree.function}' is not known in {place}; there are {' '.join(sorted(known))} "
                 "and those of .func"
             )
+        if tree.function == "pwl":
+            return
         wanted, found = 1 + (tree.function in OF_TWO), len(tree.arguments)
         if found != wanted:
             raise tree.span.error(f"{tree.function} takes {wanted} argument{'s' * (wanted > 1)}, found {found}")

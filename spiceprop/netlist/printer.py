@@ -9,9 +9,10 @@ import itertools
 from collections.abc import Callable
 
 from spiceprop.netlist.evaluate import evaluate
-from spiceprop.netlist.expression import Call, Expression, Name, Number, Probe
+from spiceprop.netlist.expression import Call, Coefficient, Constant, Expression, Name, Number, Probe
 from spiceprop.netlist.flat import FlatCircuit, FlatElement, FlatModel, element_name
 from spiceprop.netlist.numbers import format_number, literal
+from spiceprop.netlist.piecewise import check_points
 from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import (
     BehaviouralSource,
@@ -23,6 +24,9 @@ from spiceprop.netlist.tree import (
     Value,
     Waveform,
 )
+
+Leaf = Number | Name | Probe | Coefficient | Constant
+"""What has no parts that ngspice would see."""
 
 
 def print_circuit(circuit: FlatCircuit) -> list[str]:
@@ -43,8 +47,10 @@ class Printer:
         written = literal(tree.span.text, found) if isinstance(tree, Number) and tree.span else None
         return written or format_number(found)
 
-    def leaf(self, tree: Number | Name | Probe, flat: FlatElement) -> str:
+    def leaf(self, tree: Leaf, flat: FlatElement) -> str:
         """A number, a name or a quantity of the circuit in the expression of a source."""
+        if isinstance(tree, Coefficient | Constant):
+            return signed(evaluate(flat.constant(tree), flat.scope))
         if isinstance(tree, Number):
             return signed(tree.value)
         if isinstance(tree, Name):
@@ -80,6 +86,7 @@ class Printer:
             dc = self.number(element.dc, scope) if element.dc else "0"
             return ["dc", dc, *([self._waveform(element.waveform, scope)] if element.waveform else [])]
         if isinstance(element, BehaviouralSource):
+            check_points(flat)
             return [f"{element.quantity}={written(element.value.expression, lambda tree: self.leaf(tree, flat))}"]
         words = [word if isinstance(word, str) else self.number(word, scope) for word in element.words]
         model = [flat.model.name] if flat.model else []
@@ -119,9 +126,9 @@ class Printer:
         return f".model {flat.name} {flat.model.kind}({' '.join(words)})"
 
 
-def written(tree: Expression, leaf: Callable[[Number | Name | Probe], str]) -> str:
+def written(tree: Expression, leaf: Callable[[Leaf], str]) -> str:
     """An expression, fully parenthesised; ``leaf`` prints what has no parts."""
-    if isinstance(tree, Number | Name | Probe):
+    if isinstance(tree, Leaf):
         return leaf(tree)
     if isinstance(tree, Call):
         return f"{tree.function}({','.join(written(argument, leaf) for argument in tree.arguments)})"

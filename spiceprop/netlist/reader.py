@@ -10,6 +10,7 @@ what reads the rest: one of the functions of `ELEMENTS`, or one of `commands`. E
 from pathlib import Path
 
 from spiceprop.errors import UserError
+from spiceprop.netlist.alternatives import instead_of
 from spiceprop.netlist.commands import ANALYSES, COMMANDS, NOT_NEEDED, transient_of_control
 from spiceprop.netlist.compiled import on_its_own, original_of
 from spiceprop.netlist.conditional import keyword, read_conditional
@@ -143,8 +144,8 @@ class Reader:
         read = ELEMENTS.get(name[0])
         if read is None:
             raise line.error(
-                f"element '{name}' is not supported: R C L K V I E F G H B D Q M J Z S W T O U and X are; "
-                "anything else as a B source"
+                f"element '{name}' is not supported: R C L K V I E F G H B D Q M J Z S W T O U and X are. "
+                f"{instead_of(name)}"
             )
         for element in read(name, words):
             if element.name in self.names[-1]:

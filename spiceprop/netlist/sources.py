@@ -6,6 +6,8 @@ source that makes the value at a node of its own, and the E or G with a gain of 
 """
 
 from spiceprop.netlist.expression import Number
+from spiceprop.netlist.piecewise import read_table
+from spiceprop.netlist.polynomial import read_polynomial
 from spiceprop.netlist.tree import (
     WAVEFORM_WORDS,
     WAVEFORMS,
@@ -93,7 +95,11 @@ def _check_arguments(kind: str, arguments: list[Value], words: StatementWords) -
 
 def read_controlled(name: str, words: StatementWords) -> list[Element]:
     letter, nodes = name[0], words.nodes(2)
-    if words.peek() in ("poly", "table", "laplace", "freq"):
+    if words.peek() == "poly":
+        return read_polynomial(name, nodes, words)
+    if words.peek() == "table" and letter in "eg":
+        return read_table(name, nodes, words)
+    if words.peek() in ("table", "laplace", "freq"):
         raise words.error(f"{words.peek().upper()} is not supported on {letter.upper()}: write it as a B source")
     if words.peek() in ("value", "vol", "cur"):
         return _read_valued(name, nodes, words)

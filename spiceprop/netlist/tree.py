@@ -120,7 +120,10 @@ class ControlledSource:
 
 @dataclass(frozen=True, slots=True)
 class BehaviouralSource:
-    """B, or E and G with VALUE=, or what a behavioural R, C or L stands for: ``quantity`` is ``i`` or ``v``."""
+    """B, or what E F G H with VALUE=, POLY or TABLE and a behavioural R, C or L stand for: ``quantity`` is i or v.
+
+    ``numbers`` are those of the text that its expression names by their roles: ``poly.0``, ``table.0.x``.
+    """
 
     name: str
     nodes: tuple[str, str]
@@ -128,9 +131,10 @@ class BehaviouralSource:
     value: Value
     modifiers: dict[str, Value]
     span: Span
+    numbers: dict[str, Value] = field(default_factory=dict)
 
     def values(self) -> dict[str, Value]:
-        return {"": self.value} | self.modifiers
+        return {"": self.value} | self.numbers | self.modifiers
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ wrong derivative, or a loss that has none (a threshold is crossed). Whether the 
 itself is another question, which a run with half the step answers: values that it changes are warned of.
 
 A difference states its own error (see `adjoint.finite_difference`). A value disagrees where it is further from the
-difference than the tolerance, relative to the larger of the two, and than that error.
+difference than the tolerance, relative to the larger of the two, and than that error. Where a value moves the moments
+at which switches flip, the difference is one over a wider span.
 """
 
 import math
@@ -15,9 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from spiceprop.adjoint.finite_difference import Difference, central_difference
+from spiceprop.adjoint.finite_difference import Difference, central_difference, fitted_difference
 from spiceprop.cluster.isolated import IsolatedSimulator
-from spiceprop.engines import Status, Trajectory
+from spiceprop.engines import Trajectory
 from spiceprop.netlist import read_netlist
 from spiceprop.report import ProgressBar
 from spiceprop.sensitivity.gradient import Gradient, Problem
@@ -31,6 +32,8 @@ STEP_OF_A_TIME = 1e-5
 """Shorter, since the number of points jumps where the time between two edges passes a multiple of the step."""
 MORE_POINTS = 1
 """By which runs with even steps may differ: a step more where the end or an edge moves."""
+NEGLIGIBLE = 1e-4
+"""Share of a derivative that the motion of moments of switching may be without being looked for."""
 FLOOR = 1e-6
 """Share of the largest |p dL/dp| below which a derivative is not told from 0."""
 
@@ -61,11 +64,7 @@ class Checked:
 
 
 class Failed(Exception):
-    """A run of a varied circuit did not end well."""
-
-    def __init__(self, status: Status, message: str):
-        super().__init__(status, message)
-        self.status, self.message = status, message
+    """A run of a varied circuit did not end well, or its steps are others."""
 
 
 def grad_file(
@@ -93,7 +92,8 @@ def check(problem: Problem, tolerance: float, progress: ProgressBar | None = Non
     if not found.ok:
         return Checked(found)
     even = analysis.even(analysis.even_step(trajectory))
-    references, failures = differences(problem, even, progress)
+    moving = frozenset(name for name in found.gradients if moves_flips(found, name))
+    references, failures = differences(problem, even, moving, progress)
     sizes = [abs(one.value * found.values[name]) for name, one in references.items() if math.isfinite(one.value)]
     floor = FLOOR * max(sizes, default=0.0)
     away = [name for name, one in references.items() if not agree(found, name, one, tolerance, floor)]
@@ -101,10 +101,19 @@ def check(problem: Problem, tolerance: float, progress: ProgressBar | None = Non
     return Checked(replace(found, warnings=warnings), references, tuple(away))
 
 
+def moves_flips(found: Gradient, name: str) -> bool:
+    """Whether the motion of moments of switching is a part of the derivative."""
+    by_switching = found.by_switching.get(name, 0.0)
+    return abs(by_switching) > NEGLIGIBLE * abs(found.gradients[name] - by_switching)
+
+
 def differences(
-    problem: Problem, even: Analysis, progress: ProgressBar | None = None
+    problem: Problem, even: Analysis, moving: frozenset[str] = frozenset(), progress: ProgressBar | None = None
 ) -> tuple[dict[str, Difference], list[str]]:
-    """By name, nan where a run fails with the tight and with the ordinary Newton; and a message for each of those."""
+    """By name, nan where a run fails with the tight and with the ordinary Newton; and a message for each of those.
+
+    ``moving`` are the names that move moments of switching.
+    """
     if progress:
         progress.expect(len(problem.targets))
     found, failures = {}, []
@@ -115,23 +124,32 @@ def differences(
     if not _within(problem.run(even.tight()), points):
         del ways[0]
     for target in problem.targets:
-        found[target.name], message = _difference(problem, ways, target)
+        found[target.name], message = _difference(problem, ways, target, target.name in moving)
         failures += [message] if message else []
         if progress:
             progress(1, target.name)
     return found, failures
 
 
-def _difference(problem: Problem, ways: list[tuple[Analysis, int | None]], target: Target) -> tuple[Difference, str]:
+def _difference(
+    problem: Problem, ways: list[tuple[Analysis, int | None]], target: Target, moving: bool
+) -> tuple[Difference, str]:
     """By the first of the ways that works, and why there is none; a way that does not work is left out from then on."""
     while True:
+        analysis, points = ways[0]
         try:
-            return difference(problem, ways[0][0], target, ways[0][1]), ""
+            found = (
+                wide_difference(problem, analysis, target) if moving else difference(problem, analysis, target, points)
+            )
         except Failed as failed:
             if len(ways) == 1:
-                message = f"no finite difference of {target.name}: {failed.status}, {failed.message}"
-                return Difference(math.nan, math.nan), message
+                return Difference(math.nan, math.nan), f"no finite difference of {target.name}: {failed}"
             del ways[0]
+            continue
+        if found is None:
+            why = "moments of switching pass too few points, give .tran a smaller tmax"
+            return Difference(math.nan, math.nan), f"no finite difference of {target.name}: {why}"
+        return found, ""
 
 
 def _within(trajectory: Trajectory, points: int | None) -> bool:
@@ -168,12 +186,33 @@ def difference(problem: Problem, analysis: Analysis, target: Target, points: int
     """
 
     def loss(number: float) -> float:
-        with varied(problem.circuit, target, number) as circuit:
-            trajectory = problem.run(analysis, circuit)
+        trajectory = _run(problem, analysis, target, number)
         if not _within(trajectory, points):
-            raise Failed(trajectory.status, trajectory.message or "its steps follow the solution")
+            raise Failed(f"{trajectory.status}, {trajectory.message or 'its steps follow the solution'}")
         return problem.slopes(trajectory).value
 
     if target.is_time:
         return central_difference(loss, target.number, STEP_OF_A_TIME, analysis.transient.t_stop)
     return central_difference(loss, target.number, RELATIVE_STEP)
+
+
+def wide_difference(problem: Problem, analysis: Analysis, target: Target) -> Difference | None:
+    """By a target that moves moments of switching; None where no span is wide enough.
+
+    Raises
+    ------
+    Failed: a run did not end well.
+    """
+
+    def loss(number: float) -> float:
+        trajectory = _run(problem, analysis, target, number)
+        if not trajectory.ok:
+            raise Failed(f"{trajectory.status}, {trajectory.message}")
+        return problem.slopes(trajectory).value
+
+    return fitted_difference(loss, target.number)
+
+
+def _run(problem: Problem, analysis: Analysis, target: Target, number: float) -> Trajectory:
+    with varied(problem.circuit, target, number) as circuit:
+        return problem.run(analysis, circuit)

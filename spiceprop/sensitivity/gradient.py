@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,13 +18,15 @@ import numpy as np
 from spiceprop.adjoint.moving_edges import with_moving_edges
 from spiceprop.adjoint.sparse import WholeAdjoint, place_key, whole_adjoint
 from spiceprop.adjoint.whole_steps import WholeRun
+from spiceprop.circuit.bind import Place
 from spiceprop.circuit.stamps import CONSTANT
 from spiceprop.circuit.whole import WholeCircuit
 from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.engines import Status, Trajectory
 from spiceprop.netlist import FlatCircuit, Netlist, flatten, read_netlist
 from spiceprop.sensitivity.chain import Chain
-from spiceprop.sensitivity.jumps import jumps
+from spiceprop.sensitivity.derived import Derived
+from spiceprop.sensitivity.doubts import doubts_about, doubts_about_jumps, doubts_about_run
 from spiceprop.sensitivity.loss import Loss
 from spiceprop.sensitivity.names import Names, Target
 from spiceprop.sensitivity.objective import LossSlopes, Objective
@@ -32,9 +34,6 @@ from spiceprop.sensitivity.outputs import Outputs
 from spiceprop.sensitivity.run import Analysis, simulate, steps_of
 from spiceprop.sensitivity.vary import assigned
 from spiceprop.sensitivity.window import Window
-
-APART = 0.05
-"""How much the derivatives by the vertex and by the largest sample may differ without a warning."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,7 @@ class Gradient:
     unexplained_steps: steps that obey no known integration rule.
     points: saved points of the run.
     status: how the simulation ended; without ``ok`` there are no gradients.
+    by_switching: what of each derivative comes of the motion of moments of switching, where there were some.
     """
 
     loss: float
@@ -60,6 +60,7 @@ class Gradient:
     points: int
     status: Status
     message: str = ""
+    by_switching: dict[str, float] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -78,6 +79,7 @@ class Gradient:
             "message": self.message,
             "loss": self.loss,
             "gradients": self.gradients,
+            "by_switching": self.by_switching,
             "sensitivities": self.sensitivities,
             "values": self.values,
             "points": self.points,
@@ -103,11 +105,13 @@ class Problem:
     analysis: Analysis = field(init=False)
     targets: list[Target] = field(init=False)
     whole: WholeCircuit = field(init=False)
+    derived: Derived = field(init=False)
 
     def __post_init__(self) -> None:
         self.circuit, self.analysis = flatten(self.netlist), Analysis.of(self.netlist)
         names = Names(self.netlist, self.circuit)
         self.whole = WholeCircuit(self.circuit, self.analysis.environment(self.simulator.version))
+        self.derived = Derived(self.whole)
         wanted = names.default() if self.wanted is None else list(dict.fromkeys(self.wanted))
         self.targets = [names.find(name) for name in wanted]
         if self.wanted is None:
@@ -128,18 +132,13 @@ class Problem:
 
     def _acting(self) -> list[Target]:
         """Targets whose numbers stand in the equations: the DC value of a source with a waveform does not."""
-        bound = [element for group in self.whole.groups for element in group.bound]
-        known = {
-            place_key(*place)
-            for element in bound
-            for role, place in element.places.items()
-            if not role.startswith(CONSTANT)
-        }
-        return [
-            target
-            for target in self.targets
-            if target.wave or target.node or target.parameter or any(place_key(*p) in known for p in target.places)
-        ]
+        places = [pair for group in self.whole.groups for one in group.bound for pair in one.places.items()]
+        known = {place_key(*place) for role, place in places if not role.startswith(CONSTANT)}
+
+        def acts(place: Place) -> bool:
+            return place_key(*place) in known or self.derived.has(place)
+
+        return [one for one in self.targets if one.wave or one.node or one.parameter or any(map(acts, one.places))]
 
     @property
     def quantities(self) -> dict[str, int]:
@@ -152,11 +151,12 @@ class Problem:
             found = copy(self)
             found.circuit, found.targets = circuit, targets
             found.whole = WholeCircuit(circuit, self.whole.environment)
+            found.derived = Derived(found.whole)
             found._check_targets()
             yield found
 
     def run(self, analysis: Analysis, circuit: FlatCircuit | None = None) -> Trajectory:
-        return simulate(self.simulator, circuit or self.circuit, analysis, self.whole.names)
+        return simulate(self.simulator, circuit or self.circuit, analysis, self.whole.saved)
 
     def solve(self) -> tuple[Analysis, Trajectory]:
         """The run that the gradient is taken of, with even steps where the circuit can be solved with them."""
@@ -177,7 +177,7 @@ class Problem:
     def seen(self, trajectory: Trajectory) -> tuple[dict[str, np.ndarray], np.ndarray, Window, np.ndarray]:
         """What a loss sees of a run: quantities by name and times of the saved points, its window, edges of sources."""
         window = Window.of(trajectory.times, self.analysis.t_start, self.analysis.transient.t_stop)
-        values = self.whole.padded(trajectory.values)
+        values = self.whole.padded(trajectory.values[: self.whole.size])
         quantities = {name: values[self.quantities[name]] for name in self.loss.probes}
         return quantities, trajectory.times, window, self.whole.edges
 
@@ -189,15 +189,16 @@ class Problem:
         for place, by_quantity in enumerate(kinds):
             for name, slope in by_quantity.items():
                 by_state[place, self.quantities[name], before:] += slope
-        found = whole_adjoint(run, by_state[:, :-1])
         by_time = np.concatenate([np.zeros(before), slopes.by_time])
+        found = whole_adjoint(run, by_state[:, :-1], by_time)
         return with_moving_edges(run, found, by_time)
 
     def derivative(self, adjoint: WholeAdjoint, target: Target) -> np.ndarray:
         """Total derivatives of the losses by a target."""
         if target.parameter is None:
             of_node = adjoint.by_initial_node.get(target.node, np.zeros(1))
-            return sum((adjoint.at(*place) for place in target.places), of_node)
+            direct = sum((adjoint.at(*place) for place in target.places), of_node)
+            return direct + self.derived.total(adjoint, target.places)
         chain = Chain(*target.parameter)
         total = np.zeros(1)
         for (value, scope), slope in adjoint.by_place.values():
@@ -217,30 +218,23 @@ class Problem:
         adjoint = self.adjoint(run, slopes)
         found = {target.name: self.derivative(adjoint, target) for target in self.targets}
         gradients = {name: float(slope[0]) for name, slope in found.items()}
-        warnings = [*analysis.warnings, *jumps(self.circuit), *self.warnings(run, adjoint, found)]
-        return Gradient(
-            slopes.value, gradients, values, warnings, run.unexplained, len(trajectory.times), trajectory.status
-        )
+        doubts = [*analysis.warnings, *doubts_about_jumps(run), *self.warnings(run, adjoint, found)]
+        moved = self.by_switching(run, slopes, gradients)
+        points, status = len(trajectory.times), trajectory.status
+        return Gradient(slopes.value, gradients, values, doubts, run.unexplained, points, status, by_switching=moved)
+
+    def by_switching(self, run: WholeRun, slopes: LossSlopes, gradients: dict[str, float]) -> dict[str, float]:
+        """What of each derivative comes of the motion of moments of switching."""
+        if not run.flips:
+            return {}
+        fixed = self.adjoint(replace(run, flips={}), slopes)
+        without = {target.name: float(self.derivative(fixed, target)[0]) for target in self.targets}
+        return {name: slope - without[name] for name, slope in gradients.items()}
 
     def warnings(self, run: WholeRun, adjoint: WholeAdjoint, found: dict[str, np.ndarray]) -> list[str]:
         """What is doubtful about derivatives that were found."""
-        warnings = []
-        if run.unexplained:
-            warnings.append(
-                f"{run.unexplained} of {len(run.h) - 1} steps obey no known integration rule: the gradient is a guess"
-            )
-        for target in self.targets:
-            if target.wave and not any((id(v), id(s)) in adjoint.by_place for v, s in target.places):
-                warnings.append(f"{target.name} does not act: ngspice takes its default in place of 0")
-            if not np.isfinite(found[target.name][0]):
-                warnings.append(f"{target.name}: the derivative is no finite number at some point of the run")
-            slopes = found[target.name]
-            if len(slopes) > 1 and abs(slopes[1] - slopes[0]) > APART * abs(slopes[0]):
-                warnings.append(
-                    f"{target.name}: the largest sample instead of the maximum between samples would give "
-                    f"{slopes[1]:g} instead of {slopes[0]:g}: use shorter steps, or a smooth loss"
-                )
-        return warnings
+        each = [(target, found[target.name]) for target in self.targets]
+        return [*doubts_about_run(run), *(one for it in each for one in doubts_about(*it, run, adjoint))]
 
 
 def gradient(netlist: Netlist | str | Path, loss: str, wrt: Sequence[str] | None = None) -> Gradient:

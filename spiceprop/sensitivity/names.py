@@ -70,10 +70,11 @@ class Names:
 
     def expanded(self, name: str) -> list[str]:
         """``V1.pwl`` as the names of the values of all its points; any other name as it is."""
-        found = self._split(name.strip().lower())
-        if found is None or found[1] != "pwl":
+        flats, _, wanted = self._split(name.strip().lower()) or ((), "", "")
+        if wanted != "pwl":
             return [name]
-        values = [role for role in offered(found[0]) if role.startswith("pwl.") and role.endswith(".value")]
+        roles = [role for flat in flats for role in offered(flat)]
+        values = [role for role in roles if role.startswith("pwl.") and role.endswith(".value")]
         return [f"{name.strip()}{role.removeprefix('pwl')}" for role in values] or [name]
 
     def find(self, name: str) -> Target:
@@ -94,29 +95,31 @@ class Names:
     def error(self, message: str) -> UserError:
         return UserError(message, file=self.netlist.sources[0].file)
 
-    def _split(self, path: str) -> tuple[FlatElement, str] | None:
-        """The element that a path begins with, and the role behind it."""
+    def _split(self, path: str) -> tuple[list[FlatElement], str, str] | None:
+        """The elements that stand for the one that a path begins with, that beginning, and the role behind it."""
         for known in (self.elements, self.flat_names):
             parts = path.split(".")
             for count in range(len(parts), 0, -1):
                 *instances, name = parts[:count]
-                # what is behavioural in the text is a B source of that name, and may have others beside it
-                for candidate in (f"b{name}", name):
-                    if flat := known.get(".".join([*instances, candidate])):
-                        return flat, ".".join(parts[count:])
+                found = [known.get(".".join([*instances, candidate])) for candidate in _stand_ins(name)]
+                if any(found):
+                    return [flat for flat in found if flat], ".".join(parts[:count]), ".".join(parts[count:])
         return None
 
     def _element(self, name: str, path: str) -> Target:
         found = self._split(path)
         if found is None:
             raise self.error(f"there is no element '{name}'; {self._nearby(path)}")
-        flat, role = found
+        flats, element, role = found
+        flat = next((flat for flat in flats if role in offered(flat)), None)
+        if flat is None:
+            raise flats[0].element.span.error(_what_it_offers(name, element, flats, role))
         return self._at(name, flat, role, (flat.scope,))
 
     def _at(self, name: str, flat: FlatElement, role: str, scopes: tuple[Scope, ...]) -> Target:
         values, element = offered(flat), flat.element
         if role not in values:
-            raise element.span.error(_what_it_offers(name, flat, role))
+            raise element.span.error(_what_it_offers(name, flat.prefix + element.name, [flat], role))
         value = values[role]
         wave = role if isinstance(element, IndependentSource) and "." in role else None
         return Target(name, evaluate(value, scopes[0]), tuple((value, scope) for scope in scopes), wave=wave)
@@ -146,9 +149,10 @@ class Names:
         return Target(name, evaluate(Value(expression, None), where), parameter=(scope, parameter))
 
     def _initial(self, name: str, path: str) -> Target:
-        found = self._split(path)
-        if found and not found[1] and "ic" in found[0].element.values():
-            return self._at(name, found[0], "ic", (found[0].scope,))
+        flats, _, role = self._split(path) or ((), "", "")
+        for flat in flats:
+            if not role and "ic" in flat.element.values():
+                return self._at(name, flat, "ic", (flat.scope,))
         if path in self.circuit.initial:
             value, scope = self.circuit.initial[path]
             return Target(name, evaluate(value, scope), ((value, scope),), node=path)
@@ -164,14 +168,17 @@ class Names:
         if subcircuit not in known:
             raise self.error(f"'{name}': there is no .subckt '{subcircuit}'; there are {_listed(list(known))}")
         parts = inner.split(".")
-        element = next((one for one in known[subcircuit].body.elements if one.name == parts[0]), None)
-        if element is None:
-            names = [one.name for one in known[subcircuit].body.elements]
-            raise self.error(f"'{name}': .subckt {subcircuit} has no element '{parts[0]}'; it has {_listed(names)}")
+        role = ".".join(parts[1:])
+        named = {one.name: one for one in known[subcircuit].body.elements}
+        elements = [named[one] for one in _stand_ins(parts[0]) if one in named]
+        if not elements:
+            raise self.error(
+                f"'{name}': .subckt {subcircuit} has no element '{parts[0]}'; it has {_listed(list(named))}"
+            )
+        element = next((one for one in elements if role in one.values()), elements[0])
         flats = [flat for flat in self.circuit.elements if flat.element is element]
         if not flats:
             raise self.error(f"'{name}': the netlist has no instance of .subckt {subcircuit} with a plain {parts[0]}")
-        role = ".".join(parts[1:])
         value = offered(flats[0]).get(role)
         if value is not None and not isinstance(value.expression, Number):
             raise value.span.error(
@@ -200,21 +207,28 @@ class Names:
 def offered(flat: FlatElement) -> dict[str, Value]:
     """Numbers of an element that a gradient can be asked by; a B source has parameters instead."""
     if isinstance(flat.element, Device):
-        return flat.element.values()
+        passive = flat.element.name[0] in "rcl"
+        main = [("", word) for word in flat.element.words if passive and isinstance(word, Value)]
+        return dict(main) | flat.element.values()
     hidden = {""} if isinstance(flat.element, BehaviouralSource) else set()
     # a value that stands for the whole statement is none of the text: E with VALUE= has a gain of 1
     values = {role: value for role, value in flat.element.values().items() if value.span is not flat.element.span}
     return {role: value for role, value in values.items() if role not in hidden}
 
 
-def _what_it_offers(name: str, flat: FlatElement, role: str) -> str:
-    path, element = flat.prefix + flat.element.name, flat.element
-    names = [f"{path}.{offer}" if offer else path for offer in offered(flat)]
-    if isinstance(element, BehaviouralSource):
-        names += parameters_of(element.value, flat.scope, flat.prefix).split()
-        names = [one for one in names if one != "numbers"]
+def _stand_ins(name: str) -> tuple[str, ...]:
+    """What an element of the text is called here: what is behavioural is B sources, and may have others beside them."""
+    return (f"b{name}_table", f"b{name}", name)
+
+
+def _what_it_offers(name: str, path: str, flats: list[FlatElement], role: str) -> str:
+    names = [f"{path}.{offer}" if offer else path for flat in flats for offer in offered(flat)]
+    for flat in flats:
+        if isinstance(flat.element, BehaviouralSource):
+            found = [parameters_of(value, flat.scope, flat.prefix) for value in flat.element.values().values()]
+            names += [one for one in " ".join(found).split() if one != "numbers"]
     missing = f"has no '{role}'" if role else "has no plain value"
-    return f"'{name}': {path} {missing}; it offers {_listed(names)}"
+    return f"'{name}': {path} {missing}; it offers {_listed(list(dict.fromkeys(names)))}"
 
 
 def parameters_of(value: Value, within: Scope, prefix: str) -> str:

@@ -98,6 +98,8 @@ def _with_values(element: Element, swap: Callable[[Value | None], Value | None])
         changed = {"words": words, "modifiers": modifiers}
     elif modifiers := getattr(element, "modifiers", None):
         changed["modifiers"] = {name: swap(value) for name, value in modifiers.items()}
+    if numbers := getattr(element, "numbers", None):
+        changed["numbers"] = {name: swap(value) for name, value in numbers.items()}
     if wave := getattr(element, "waveform", None):
         arguments, options = map(swap, wave.arguments), {name: swap(value) for name, value in wave.options.items()}
         changed["waveform"] = replace(wave, arguments=tuple(arguments), options=options)

@@ -74,6 +74,15 @@ DECKS = {
         stage("is=1f bf=80 cje=20n cjc=10n rb=200 xcjc=0.5 rc=10 cjs=5n tf=1u") + ".ic v(b)=0.3 v(out)=1.5\n",
         values("is bf cje cjc rb") + " ic:b ic:out",
     ),
+    "from ic=, which wins": (
+        stage("is=1f bf=80 cje=20n cjc=10n rb=200 xcjc=0.5 tf=1u", "q1 out b 0 qm ic=0.4,1.1")
+        + ".ic v(b)=0.1 v(out)=1.5\n",
+        values("is bf cje cjc rb") + " ic:q1",
+    ),
+    "from ic= of the base and .ic of the collector": (
+        stage("is=1f bf=80 cje=20n cjc=10n", "q1 out b 0 qm ic=0.4") + ".ic v(b)=0.1 v(out)=1.5\n",
+        values("is bf cje cjc") + " ic:q1 ic:out",
+    ),
     "gmin": (".options gmin=1u\n" + stage("is=1f bf=80"), values("is bf")),
     "two in a row, other names of values": (
         STAGE

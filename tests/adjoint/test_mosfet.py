@@ -88,6 +88,12 @@ DECKS = {
         + ".ic v(g)=1.2 v(out)=1.5\n",
         values("vto kp tox gamma cbd rd") + " ic:g ic:out",
     ),
+    "from ic=, which wins": (
+        ".param v0=1.1\n"
+        + stage("vto=0.7 kp=50u tox=20n gamma=0.4 cbd=5n cbs=3n", "m1 out g 0 b mm w=2m l=200u ic=1.3,{v0},-0.2")
+        + ".ic v(g)=0.3 v(out)=0.5\n",
+        values("vto kp tox gamma cbd cbs") + " ic:m1 param:v0",
+    ),
     "a floating source": (
         STAGE + "m1 dd g out b mm w=100u l=10u\n.model mm nmos(vt0=0.7 kp=50u tox=20n cgso=1u u0=500)\n" + INTO,
         values("vt0 kp tox cgso"),

@@ -123,10 +123,10 @@ def test_undetermined_nodes_are_named():
 
 
 def test_devices_are_refused_by_name():
-    text = "* d\nv1 in 0 1\nr1 in out 1k\nj1 out in 0 jmod\n.model jmod njf\n.tran 10u 1m\n"
+    text = "* d\nv1 in 0 1\nr1 in out 1k\nz1 out in 0 zmod\n.model zmod nmf\n.tran 10u 1m\n"
     with pytest.raises(UserError) as caught:
         spiceprop.gradient(read_text(text, "d.cir"), "mean(v(out))", ["r1"])
-    assert "j1 has no gradient" in caught.value.message
+    assert "z1 has no gradient" in caught.value.message
     assert (caught.value.file, caught.value.line) == ("d.cir", 4)
 
 

@@ -39,7 +39,8 @@ _SIGNED = (
     "x>0?log(x*x+1):0 "
     "log(x^2+1e-12) sqrt(x^2+1) atanh(tanh(x)) acos(tanh(x)) k*x {k}*x {k*x} k^3*x pow(k,3)*x "
     "pwr(k,3)*x x^k*x^4 "
-    "exp(300*x)/(1+exp(300*x))"
+    "exp(300*x)/(1+exp(300*x)) "
+    "pwl(x,0,1,1,3) pwl(x,-0.7,1,0,-1,0.7,2,1,0) pwl(x*y,0,0,0.49,{k},0.7,k)*x pwl(pwl(x,0,-1,1,3),-1,0,3,{2*k})"
 )
 SIGNED = _SIGNED.split()
 _POSITIVE = "log(x) ln(x) log10(x) log(1e-20*x) log(1e-300*x) sqrt(x) x^0.5 pow(x,-1.5) pwr(x,-1) 1/x x^-2"
@@ -135,7 +136,6 @@ def test_a_power_has_a_slope_at_zero(expression, slope):
 REFUSED = {
     "int(v(x))": "function 'int' is not known in a B source",
     "ddt(v(x))": "function 'ddt' is not known in a B source",
-    "pwl(v(x),0,0,1,1)": "function 'pwl' is not known in a B source",
     "v(x)*time": "'time' in an expression is not supported: use a PULSE or PWL source",
     "v(x)*hertz": "'hertz' is not supported in an expression",
     "v(x)*1a": "the suffix of 1a",

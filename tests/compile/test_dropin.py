@@ -123,6 +123,13 @@ NEURONS = {
         "morris",
         "* deck\nINCLUDE\nX1 mem morris v0=-50\nI1 0 mem DC 100m\n.tran 0.5m 0.3 uic\n",
     ),
+    "pwl() in the device and beside it": (
+        "* neuron\n.subckt curve v k=0.5 top={2*k}\nC1 v 0 1u ic=0.1\nR1 v 0 1k\n"
+        "B1 0 v I=pwl(v(v),-1,0.2m,0,0.3m,{k},-0.2m,1,{-top/3k})\n"
+        "B2 v 0 I=pwl(v(v)-100*time,-1,0,0.2,{k/1k},1,{k^2*1m})\n.ends\n",
+        "curve",
+        "* deck\nINCLUDE\nX1 a curve\nX2 b curve k=0.7 top=2\nR1 a b 5k\n.tran 20u 5m uic\n",
+    ),
     "a memristor with thresholds, ternary": (
         "* neuron\n.subckt mem in out von=0.4 rate=2k\nRm in out R='1k+9k*(1-v(x))'\nCx x 0 1 ic=0.05\n"
         "Bx 0 x I=rate*(v(in,out)>von ? (v(in,out)-von)*(1-v(x)) : v(in,out)<-von ? (v(in,out)+von)*v(x) : 0)\n.ends\n",

@@ -42,6 +42,35 @@ FLAT = {
         ["fl1 l1_int2 0 bl1 -1.0", "ll1 l1_int2 0 1.0", "bl1 0 a v=(v(l1_int2)*(0.001*v(a)))"],
     ),
     "VALUE=": ("e1 a 0 value={2*time}\nr1 a 0 1", ["e1 a 0 e1_int1 0 1.0", "be1 e1_int1 0 v=(2.0*time)", "r1 a 0 1"]),
+    "a polynomial": (
+        ".param k=2\nr1 a b 1\nv1 b 0 1\ne1 c 0 poly (2) (a,b) a 0 {k} -1m 2k k\nf1 0 c POLY(1) v1, 1 (2 3)",
+        [
+            "r1 a b 1",
+            "v1 b 0 dc 1",
+            "be1 c 0 v=((2.0+((-0.001)*v(a,b)))+((2000.0*v(a,0))+(2.0*(v(a,b)*v(a,b)))))",
+            "bf1 0 c i=(1.0+((2.0*i(v1))+(3.0*(i(v1)*i(v1)))))",
+        ],
+    ),
+    "a table": (
+        ".param k=2\nr1 a 0 1\ng1 0 a table {2*v(a)} = (0,1) (10,{k}) m=3",
+        [
+            "r1 a 0 1",
+            "g1 0 a g1_int1 0 1.0 m=3",
+            "bg1 g1_int2 0 v=(2.0*v(a))",
+            "bg1_table g1_int1 0 v=((1.0+(u2(((v(g1_int2)-(-1.0))/2.0))*(0.0+(0.1*u2(((v(g1_int2)-(-1.0))/2.0))))))"
+            "+((u2(((v(g1_int2)-9.0)/2.0))*(0.2+((-0.1)*u2(((v(g1_int2)-9.0)/2.0)))))"
+            "+(0.8*u2(((v(g1_int2)-1.0)/8.0)))))",
+        ],
+    ),
+    "points of pwl()": (
+        ".param k=2\n.func f(x) {pwl(x,-1,0,k,1)}\nr1 a 0 1\nb1 a 0 i=pwl(v(a),-k,0,{k^2+1},-{k},9,1)\n"
+        "b2 a 0 i=f(v(a))",
+        [
+            "r1 a 0 1",
+            "b1 a 0 i=pwl(v(a),(-2.0),0.0,5.0,(-2.0),9.0,1.0)",
+            "b2 a 0 i=pwl(v(a),(-1.0),0.0,2.0,1.0)",
+        ],
+    ),
     "i() of a resistor": (
         "r1 a 0 1k\nb1 a 0 i=2*i(r1)",
         ["r1 a_vmeas_r1 0 1k", "b1 a 0 i=(2.0*i(v_r1))", "v_r1 a a_vmeas_r1 dc 0"],

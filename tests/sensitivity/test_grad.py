@@ -181,6 +181,18 @@ def test_thresholds_are_warned_of():
     assert any(warning.startswith("b1: what switches at a threshold") for warning in found.warnings)
 
 
+def test_thresholds_that_nothing_crosses_are_not_warned_of():
+    body = "v1 in 0 1\nr1 in out 1k\nb1 out 0 i=v(out)>2?v(out)*1m:0\nc1 out 0 0.1u\n.tran 10u 1m uic"
+    assert not any("threshold" in warning for warning in gradient(body, "mean(v(out))", "c1").warnings)
+
+
+def test_a_number_that_does_not_act_in_the_run_is_warned_of():
+    body = "v1 in 0 1\nr1 in out 1k\nc1 out 0 0.1u ic=0.3\n.tran 10u 1m"
+    found = gradient(body, "mean(v(out))", "ic:c1")
+    assert found.gradients == {"ic:c1": 0.0}
+    assert "ic:c1 does not act in this run: the derivative is 0" in found.warnings
+
+
 def test_an_argument_in_whose_place_ngspice_takes_its_default_does_not_act():
     body = "v1 in 0 pulse(0 1 0 0 0 1m 5m)\nr1 in out 1k\nc1 out 0 0.1u\n.tran 10u 2m"
     found = gradient(body, "mean(v(out))", "v1.pulse.tr")

@@ -121,7 +121,7 @@ REFUSED = {
     "v2": "v2 has no plain value; it offers v2.pwl.0.time",
     "v1.pulse.per2": "it offers v1 v1.pulse.v1",
     "x1.xa.b1": "it offers param:ratio param:x1.xa.r",
-    "r9": "br9 has no plain value",
+    "r9": "'r9': r9 has no plain value; it offers none",
     "e1": "it offers param:ratio",
     "param:nothing": "the netlist has no parameter 'nothing'; it has base ratio",
     "param:x1.xa.q": "instance 'x1.xa' has no parameter 'q'; it has r",
