@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The discrete adjoint of the steps that ngspice took, for a whole netlist: one sparse factorisation a step.
+"""The discrete adjoint of the steps that ngspice took, for a whole netlist: one linear system a step.
 
 The equations and recurrences are those of `batched`, with every charge of every element for itself:
 
@@ -18,23 +18,26 @@ their sum + 1e10 (v - ic) = 0, so that a voltage source wins (ngspice's CKTload)
 so parameters act through the operating point as well. The time points are held fixed, as in `batched`; what it makes
 to move them is in `by_time`, see `moving_edges`.
 
-One sweep gives the derivatives by every number of every element, for several losses at once.
+One sweep gives the derivatives by every number of every element, for several losses at once. What needs no other step
+is done for a block of points as arrays (`blocks`); from step to step there are two products and a solve (`matrices`).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 from scipy.sparse.linalg import splu
 
+from spiceprop.adjoint.blocks import Block, blocks
+from spiceprop.adjoint.factors import Singular
+from spiceprop.adjoint.matrices import AtPoints, Matrices
 from spiceprop.adjoint.whole_steps import WholeRun
 from spiceprop.circuit.bind import Place
-from spiceprop.circuit.pattern import Pattern
 from spiceprop.circuit.stamps import WAVE
-from spiceprop.circuit.whole import Group, WholeCircuit
+from spiceprop.circuit.whole import Group
 from spiceprop.netlist.scope import Scope
 from spiceprop.netlist.tree import Value
 
-BLOCK = 4_000_000  # entries of a Jacobian that are held at a time
 HOLD = 1e10  # siemens, by which ngspice holds a node with .ic that has branch currents
 
 PlaceKey = tuple[int, int]
@@ -43,54 +46,6 @@ PlaceKey = tuple[int, int]
 def place_key(value: Value, scope: Scope) -> PlaceKey:
     """A place in the text as it stands in one instance."""
     return id(value), id(scope)
-
-
-@dataclass(frozen=True, eq=False)
-class Matrices:
-    """J, Q and P of one circuit: patterns found once, entries for a block of points at a time."""
-
-    circuit: WholeCircuit
-    jacobian: Pattern
-    from_rows: np.ndarray
-    from_charges: np.ndarray
-    charge_slopes: Pattern
-    charge_scatter: np.ndarray
-
-    @classmethod
-    def of(cls, circuit: WholeCircuit) -> "Matrices":
-        rows, columns = circuit.row_entries
-        charges, charge_columns = circuit.charge_entries
-        incidence = circuit.incidence.tocsc()
-        counts = np.diff(incidence.indptr)[charges]
-        sources = np.repeat(np.arange(len(charges)), counts)
-        first = np.repeat(incidence.indptr[charges] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
-        nonzeros = first + np.arange(len(sources))
-        spread = (incidence.indices[nonzeros].astype(np.int64), charge_columns[sources])
-        size, ones = circuit.size, np.ones(len(charges))
-        both = (np.concatenate([rows, spread[0]]), np.concatenate([columns, spread[1]]))
-        diagonal = np.arange(size)  # rows of .ic need their diagonal
-        jacobian = Pattern.of(*(np.concatenate([part, diagonal]) for part in both), (size, size))
-        slopes = Pattern.of(charges, charge_columns, (incidence.shape[1], size))
-        return cls(
-            circuit,
-            jacobian,
-            jacobian.scatter(rows, columns, np.arange(len(rows)), np.ones(len(rows)), len(rows)),
-            jacobian.scatter(*spread, sources, incidence.data[nonzeros], len(charges)),
-            slopes,
-            slopes.scatter(charges, charge_columns, np.arange(len(charges)), ones, len(charges)),
-        )
-
-    def entries(
-        self, x: np.ndarray, times: np.ndarray, r: np.ndarray, uic: bool
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The entries of J, Q and P, (entries, points) each; r = inf gives F alone."""
-        circuit = self.circuit
-        q = circuit.charge_slopes(x, times, uic)
-        jacobian = self.from_rows @ circuit.row_slopes(x, times) + self.from_charges @ q / r
-        slopes = self.charge_scatter @ q
-        if not circuit.has_increments:
-            return jacobian, slopes, slopes
-        return jacobian, slopes, self.charge_scatter @ circuit.charge_slopes_behind(x, times, uic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,131 +81,156 @@ def whole_adjoint(run: WholeRun, by_state: np.ndarray, loss_by_time: np.ndarray 
     UserError: the equations of a point do not determine its unknowns.
     """
     sweep = Sweep(run, by_state, np.zeros(len(run.times)) if loss_by_time is None else loss_by_time)
-    for block in reversed(list(_blocks(run, sweep.matrices))):
-        sweep.block(block)
-    return WholeAdjoint(sweep.by_place, sweep.by_initial_node, sweep.by_time)
-
-
-def _blocks(run: WholeRun, matrices: Matrices) -> list[slice]:
-    length = max(1, BLOCK // max(1, matrices.from_rows.shape[1] + matrices.from_charges.shape[1]))
-    return [slice(start, min(start + length, len(run.times))) for start in range(0, len(run.times), length)]
+    for block in reversed(blocks(run.circuit, len(run.times))):
+        sweep.back(block)
+    return sweep.result()
 
 
 class Sweep:
     """The state of a backward sweep: mu of the step behind, and the derivatives so far."""
 
     def __init__(self, run: WholeRun, by_state: np.ndarray, loss_by_time: np.ndarray):
-        self.run, self.circuit, self.by_state, self.loss_by_time = run, run.circuit, by_state.copy(), loss_by_time
+        self.run, self.circuit, self.by_state, self.loss_by_time = run, run.circuit, by_state, loss_by_time
         self.matrices = Matrices.of(run.circuit)
-        self.incidence_transposed = run.circuit.incidence.T.tocsr()
         self.losses = by_state.shape[0]
         self.r = np.concatenate([[np.inf], (run.h * run.theta)[1:]])
-        self.mu, self.s = np.zeros((2, self.incidence_transposed.shape[0], self.losses))
+        self.sigma = np.append((run.h * (1 - run.theta))[1:], 0.0)
+        self.mu = np.zeros((run.circuit.incidence.shape[1], self.losses))
+        seen = self.matrices.layout.place[by_state.any(axis=(0, 2))]
+        self.seen = slice(seen.min(initial=self.circuit.size), seen.max(initial=-1) + 1)  # all that the loss sees
+        self.totals: dict[tuple[Group, int], np.ndarray] = {}  # by role, (losses, instances)
         self.by_place: dict[PlaceKey, tuple[Place, np.ndarray]] = {}
         self.by_initial_node: dict[str, np.ndarray] = {}
         self.by_time = np.zeros((self.losses, len(run.times)))
         self.by_steps = np.zeros((2, self.losses))  # of the last two: by their length alone
 
-    def block(self, points: slice) -> None:
-        """Sweep over these points; what depends on two of them needs their neighbours."""
-        run, first, stop = self.run, points.start, points.stop
-        around = slice(max(first - 1, 0), min(stop + 1, len(run.times)))
-        x, times, uic = run.x[:, around], run.times[around], run.uic and around.start == 0
-        r = self.r[around]
-        entries = self.matrices.entries(x, times, r, uic)
+    def back(self, block: Block) -> None:
+        """Sweep over the points of a block."""
+        run, around, first = self.run, block.around, block.points.start
+        x, times, uic = self.circuit.padded(run.x[:, around]), run.times[around], run.uic and around.start == 0
+        matrices = AtPoints(self.matrices, x, times, self.r[around], self.sigma[around], uic)
+        multipliers = np.zeros((len(times), self.circuit.size + 1, self.losses))  # in the order of the layout
+        mus, mu = np.zeros((len(times), *self.mu.shape)), self.mu
+        direct, incidence = self.direct(around), self.matrices.incidence
         per_second = np.diff(self.circuit.charges(x, times, uic), prepend=0.0) / run.h[around]
-        multipliers = np.zeros((self.losses, self.circuit.size + 1, len(times)))
-        mus = np.zeros((self.losses, len(self.mu), len(times)))
-        for n in reversed(range(max(first, 1), stop)):
-            at = n - around.start
-            self.move_flips(n, per_second[:, at])
-            jacobian, slopes, behind = (part[:, at] for part in entries)
-            matrix = self.matrices.charge_slopes.matrix
-            right = matrix(behind).T @ self.mu + matrix(slopes).T @ (self.s / r[at]) - self.by_state[:, :, n].T
-            solution = self.solve(jacobian, right)
-            mu = (self.incidence_transposed @ solution - self.s) / r[at]
-            multipliers[:, :-1, at], mus[:, :, at] = solution.T, mu.T
-            by_step = -(per_second[:, at] @ mu)
-            self.by_time[:, n] += by_step
-            self.by_time[:, n - 1] -= by_step
-            self.by_steps = np.stack([by_step, self.by_steps[0]])
-            self.mu, self.s = mu, run.h[n] * (1 - run.theta[n]) * mu
+        r, sigma = self.r[around].tolist(), self.sigma[around].tolist()
+        for at in reversed(range(max(block.own.start, 1 - around.start), block.own.stop)):
+            right = matrices.transfer.times(at, mu)
+            right[self.seen] += direct[at]
+            if run.flips:
+                self.move_flips(at + around.start, per_second[:, at], mu, right)
+            multipliers[at, :-1] = solution = self.solve(matrices, at, right)
+            behind, mu = mu, incidence @ solution
+            mu -= sigma[at] * behind
+            mu /= r[at]
+            mus[at] = mu
+            if run.flips:
+                self.by_steps = np.stack([-(per_second[:, at] @ mu), self.by_steps[0]])
+        self.mu = mu
         if first == 0 and not run.uic:
-            self.move_flips(0, np.zeros(len(self.mu)))
-            multipliers[:, :-1, 0] = self.operating_point(entries[0][:, 0], entries[2][:, 0]).T
-        self.collect(around, uic, multipliers, mus)
+            right = matrices.transfer.times(0, mu)
+            right[self.seen] += direct[0]
+            self.move_flips(0, np.zeros(len(mu)), mu, right)
+            place = self.matrices.layout.place
+            multipliers[0, place] = self.operating_point(matrices, right[place])
+        mus = mus.transpose(2, 1, 0)
+        by_step = -np.einsum("cp,lcp->lp", per_second, mus)
+        self.by_time[:, around] += by_step
+        self.by_time[:, around.start : around.stop - 1] -= by_step[:, 1:]
+        self.collect(around, uic, x, multipliers.transpose(2, 1, 0), mus)
 
-    def move_flips(self, n: int, rates: np.ndarray) -> None:
-        """What the motion of the flips between this point and the next adds, see `switching`."""
+    def direct(self, points: slice) -> np.ndarray:
+        """-dL/dx of the unknowns `seen`, (points, unknowns, losses)."""
+        chosen = np.argsort(self.matrices.layout.place)[self.seen]
+        return np.ascontiguousarray(-self.by_state[:, chosen, points].T)
+
+    def move_flips(self, n: int, rates: np.ndarray, mu: np.ndarray, right: np.ndarray) -> None:
+        """Add to the right side what the motion of the flips between this point and the next does, see `switching`."""
         flips = [flip for flip in self.run.flips.get(n + 1, ()) if flip.crosses]
-        by_moment = self.loss_by_time[n : n + 2].sum() - rates @ self.mu - self.by_steps[1]
+        by_moment = self.loss_by_time[n : n + 2].sum() - rates @ mu - self.by_steps[1]
         for flip in flips:
             by_threshold = by_moment / (len(flips) * flip.slope)
             for row, sign in flip.control:
                 if row < self.circuit.size:
-                    self.by_state[:, row, n] -= sign * by_threshold
+                    right[self.matrices.layout.place[row]] += sign * by_threshold
             for place, by_value in flip.thresholds:
                 self._add(place, by_value * by_threshold)
 
-    def solve(self, entries: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """The transposed system."""
-        matrix = self.matrices.jacobian.matrix(entries)
+    def solve(self, matrices: AtPoints, point: int, right: np.ndarray) -> np.ndarray:
+        """lambda_n, in the order of the layout."""
         try:
-            return splu(matrix).solve(right, "T")
-        except RuntimeError as error:
-            raise self.circuit.name_of_singular(matrix) from error
+            return matrices.systems.solver(point)(right)
+        except Singular as error:
+            raise self.circuit.name_of_singular(self._jacobian(matrices.systems.entries(point))) from error
 
-    def operating_point(self, entries: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+    def _jacobian(self, entries: np.ndarray) -> sparse.csc_matrix:
+        rows, columns = self.matrices.layout.coordinates()
+        inside = (rows >= 0) & (columns >= 0)
+        return sparse.csc_matrix((entries[inside], (rows[inside], columns[inside])), shape=2 * (self.circuit.size,))
+
+    def operating_point(self, matrices: AtPoints, right: np.ndarray) -> np.ndarray:
         """lambda_0; afterwards the rows of ``.ic`` are 0 in it, as the elements do not enter them."""
-        held, pattern = self.circuit.initial_node_rows(), self.matrices.jacobian
-        columns = np.repeat(np.arange(self.circuit.size), np.diff(pattern.indptr))
-        currents = np.array([name.startswith("i(") for name in self.circuit.names])[columns]
+        held, entries = self.circuit.initial_node_rows(), matrices.systems.entries(0).copy()
+        rows, columns = self.matrices.layout.coordinates()
+        currents = np.array([name.startswith("i(") for name in self.circuit.names])
+        entered, by = self.matrices.places
+        with_currents = set(entered[currents[by]].tolist())
         for row in held:
-            place = pattern.indices == row
-            entries[place & ~currents] = 0.0
-            entries[place & (columns == row)] = HOLD if (place & currents).any() else 1.0
-        right = self.matrices.charge_slopes.matrix(slopes).T @ self.mu - self.by_state[:, :, 0].T
-        solution = self.solve(entries, right)
+            entries[(rows == row) & ~currents[columns]] = 0.0
+            entries[(rows == row) & (columns == row)] = HOLD if row in with_currents else 1.0
+        jacobian = self._jacobian(entries)
+        try:
+            solution = splu(jacobian).solve(right, "T")
+        except RuntimeError as error:
+            raise self.circuit.name_of_singular(jacobian) from error
         for row, node in held.items():
-            diagonal = entries[(pattern.indices == row) & (columns == row)]
-            self.by_initial_node[node] = -diagonal * solution[row]
+            self.by_initial_node[node] = -jacobian[row, row] * solution[row]
             solution[row] = 0.0
         return solution
 
-    def collect(self, points: slice, uic: bool, multipliers: np.ndarray, mus: np.ndarray) -> None:
+    def collect(self, points: slice, uic: bool, x: np.ndarray, multipliers: np.ndarray, mus: np.ndarray) -> None:
         """Add lambda' f_p + mu' d(q_n - q_(n-1))/dp of these points."""
-        x, times, offset = self.circuit.padded(self.run.x[:, points]), self.run.times[points], 0
+        times, offset, place = self.run.times[points], 0, np.append(self.matrices.layout.place, self.circuit.size)
         solved = slice(int(uic), None)  # t = 0 with uic is no solution
         saved = slice(points.start + int(uic), points.stop)
         for group in self.circuit.groups:
             template, count = group.template, len(group.bound)
             places, function = template.row_sensitivities
             for (row, role), slope in zip(places, group.evaluate(function, x, times), strict=True):
-                parts = multipliers[:, group.unknowns[template.row_places[row]], solved] * slope[:, solved]
-                self.add(group, role, parts, saved)
+                by = multipliers[:, place[group.unknowns[template.row_places[row]]], solved]
+                if group.roles[role] == WAVE:
+                    self.add_waves(group, by * slope[:, solved], saved)
+                else:
+                    self.add(group, role, by, slope[:, solved])
             places, function = template.row_rates
             for (row, _), slope in zip(places, group.evaluate(function, x, times), strict=True):
-                parts = multipliers[:, group.unknowns[template.row_places[row]], solved] * slope[:, solved]
-                self.by_time[:, saved] += parts.sum(axis=1)
+                by = multipliers[:, place[group.unknowns[template.row_places[row]]], solved]
+                self.by_time[:, saved] += np.einsum("lip,ip->lp", by, slope[:, solved])
             for (charge, role), slope in group.charge_sensitivities(x, times, uic).items():
-                part = slice(offset + charge * count, offset + (charge + 1) * count)
-                self.add(group, role, mus[:, part] * slope)
+                self.add(group, role, mus[:, offset + charge * count : offset + (charge + 1) * count], slope)
             offset += count * len(template.charge_rows)
 
-    def add(self, group: Group, role: int, parts: np.ndarray, points: slice | None = None) -> None:
-        """``parts``: (losses, instances, points) of the derivative by a role of the group's elements."""
-        name = group.roles[role]
-        if name == WAVE:
-            times = self.run.times[points]
-            for instance, wave in enumerate(group.waves):
-                self.by_time[:, points] += parts[:, instance] * wave.rate(times)
-                for argument, slope in wave.slopes(times).items():
-                    self._add(wave.places[argument], parts[:, instance] @ slope)
-            return
-        totals = parts.sum(axis=2)
-        for instance, element in enumerate(group.bound):
-            self._add(element.places[name], totals[:, instance])
+    def add(self, group: Group, role: int, by: np.ndarray, slope: np.ndarray) -> None:
+        """``by`` (losses, instances, points) times ``slope`` (instances, points), by a role of the group's elements."""
+        found = np.einsum("lip,ip->li", by, slope)
+        self.totals[group, role] = self.totals.get((group, role), 0.0) + found
+
+    def add_waves(self, group: Group, parts: np.ndarray, points: slice) -> None:
+        """``parts``: (losses, instances, points) of the derivative by the value of a waveform."""
+        times = self.run.times[points]
+        for instance, wave in enumerate(group.waves):
+            self.by_time[:, points] += parts[:, instance] * wave.rate(times)
+            for argument, slope in wave.slopes(times).items():
+                self._add(wave.places[argument], parts[:, instance] @ slope)
+
+    def result(self) -> WholeAdjoint:
+        for (group, role), total in self.totals.items():
+            name = group.roles[role]
+            for element, value in zip(group.bound, total.T, strict=True):
+                self._add(element.places[name], value)
+        return WholeAdjoint(self.by_place, self.by_initial_node, self.by_time)
 
     def _add(self, place: Place, value: np.ndarray) -> None:
         key = place_key(*place)
-        self.by_place[key] = place, self.by_place.get(key, (place, 0.0))[1] + value
+        before = self.by_place.get(key)
+        self.by_place[key] = place, value if before is None else before[1] + value

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spiceprop.adjoint.blocks import blocks
 from spiceprop.adjoint.steps import EULER, TOLERANCE, TRAPEZOID
 from spiceprop.adjoint.switching import Flip, flips_of
 from spiceprop.circuit.whole import WholeCircuit
@@ -69,26 +70,39 @@ def find_whole_steps(circuit: WholeCircuit, times: np.ndarray, saved: np.ndarray
 
 def _residuals(
     circuit: WholeCircuit, times: np.ndarray, x: np.ndarray, uic: bool, h: np.ndarray, reltol: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Of each step, the residual of the trapezoid rule and that of backward Euler, (points,) each."""
-    incidence = circuit.incidence
-    charged = np.flatnonzero(np.diff(incidence.indptr))
+) -> np.ndarray:
+    """Of each step, the residual of the trapezoid rule and that of backward Euler, (2, points)."""
+    found = np.zeros((2, len(times)))
+    charged = np.flatnonzero(np.diff(circuit.incidence.indptr))
     if not charged.size:
-        return np.zeros(len(times)), np.zeros(len(times))
-    q, f = circuit.charges(x, times, uic), circuit.rows(x, times)[charged]
-    change = np.diff(incidence[charged] @ q, axis=1, prepend=0.0)
-    before = np.hstack([f[:, :1], f[:, :-1]])
-    trapezoid, euler = change + h * (f + before) / 2, change + h * f
-    spread = np.ptp(incidence[charged] @ q, axis=1, keepdims=True)
-    uncertain = reltol * (abs(incidence[charged]) @ abs(q) + h * _magnitudes(circuit, x, times)[charged])
-    scale = spread + uncertain
-    scale[scale == 0] = np.inf
-    return tuple(abs(residual / scale).max(axis=0) for residual in (trapezoid, euler))
+        return found
+    charges, f, uncertain = _rows(circuit, charged, times, x, uic, h)
+    spread = np.ptp(charges, axis=1, keepdims=True)
+    for block in blocks(circuit, len(times)):
+        change, now = np.diff(charges[:, block.around], axis=1, prepend=0.0), f[:, block.around]
+        before = np.hstack([now[:, :1], now[:, :-1]])
+        scale = spread + reltol * uncertain[:, block.around]
+        scale[scale == 0] = np.inf
+        for residual, theta in zip(found, (TRAPEZOID, EULER), strict=True):
+            step = change + h[block.around] * (theta * now + (1 - theta) * before)
+            residual[block.points] = abs(step / scale).max(axis=0)[block.own]
+    return found
 
 
-def _magnitudes(circuit: WholeCircuit, x: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Sum of |df/dx_j x_j| in each row: what a relative error of the unknowns does to it."""
-    rows, columns = circuit.row_entries
-    total = np.zeros((circuit.size + 1, len(times)))
-    np.add.at(total, rows, abs(circuit.row_slopes(x, times) * circuit.padded(x)[columns]))
-    return total[:-1]
+def _rows(
+    circuit: WholeCircuit, charged: np.ndarray, times: np.ndarray, x: np.ndarray, uic: bool, h: np.ndarray
+) -> np.ndarray:
+    """Of the rows with charges A q, f, and what a relative error of all unknowns does to a step's residual."""
+    incidence, found, last = circuit.incidence[charged], np.empty((3, len(charged), len(times))), 0.0
+    for block in blocks(circuit, len(times)):
+        here, at, own = circuit.padded(x[:, block.around]), times[block.around], block.own
+        q = circuit.charges(here, at, uic and block.around.start == 0)
+        if block.points.start and circuit.has_increments:  # they are summed from the block's beginning
+            q += last - q[:, :1]
+        last = q[:, own.stop - 1, None]
+        step = h[block.around] * circuit.magnitudes(here, at)[charged]
+        for part, values in zip(
+            found, (incidence @ q, circuit.rows(here, at)[charged], abs(incidence) @ abs(q) + step), strict=True
+        ):
+            part[:, block.points] = values[:, own]
+    return found

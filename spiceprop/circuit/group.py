@@ -12,7 +12,7 @@ The flag ``uic`` is that of `whole`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -44,6 +44,7 @@ class Group:
     waves: list[Wave]
     times: np.ndarray | None = None
     states: np.ndarray | None = None
+    _same: dict[Callable, list[np.ndarray]] = field(default_factory=dict, init=False)
 
     @property
     def roles(self) -> list[str]:
@@ -69,16 +70,26 @@ class Group:
         return template.charges.slopes[0] + [(template.ordinary + charge, column) for charge, column in grown]
 
     def evaluate(self, function: Callable, x: np.ndarray, times: np.ndarray) -> list[np.ndarray]:
-        """Each result as (instances, points). ``x`` has a last row of zeros for ground."""
+        """Each result as (instances, points). ``x`` has a last row of zeros for ground.
+
+        What does not depend on the point is broadcast; where nothing does, it is evaluated once.
+        """
+        shape = (self.unknowns.shape[1], len(times))
+        if function in self._same:
+            return [np.broadcast_to(value, shape) for value in self._same[function]]
         values = list(self.numbers)
         if self.waves:
             values[self.roles.index(WAVE)] = np.stack([wave.value(times) for wave in self.waves])
-        if self.states is not None:
-            values[self.roles.index(STATE)] = self.states[:, np.searchsorted(self.times, times)]
-        shape = (self.unknowns.shape[1], len(times))
+        if self.measured:
+            known = self.states is not None
+            values[self.roles.index(STATE)] = (
+                self.states[:, self.times.searchsorted(times)] if known else np.zeros(shape)
+            )
         with np.errstate(all="ignore"):  # x at t = 0 with uic is no solution
             found = function(*(x[index] for index in self.unknowns), times[None, :], *values)
-        return [np.broadcast_to(value, shape) for value in found]
+        if len(times) > 1 and all(np.ndim(value) < 2 or np.shape(value)[1] == 1 for value in found):
+            self._same[function] = found
+        return [value if np.shape(value) == shape else np.broadcast_to(value, shape) for value in found]
 
     @property
     def measured(self) -> list[str]:

@@ -11,7 +11,8 @@ from functools import cache
 
 import sympy as sp
 
-from spiceprop.circuit.functions import NUMERIC, Steps
+from spiceprop.circuit.functions import Steps
+from spiceprop.circuit.powers import WITH_PRODUCTS, with_products
 from spiceprop.circuit.stamps import CONSTANT, STATE, Charge, Increment, Rows, Stamp
 from spiceprop.circuit.symbols import TIME
 
@@ -71,8 +72,8 @@ class Template:
     def _compile(self, expressions: list[sp.Expr]) -> Callable:
         if not expressions:
             return lambda *_: []
-        named = [sp.sympify(expression).xreplace(self._arguments) for expression in expressions]
-        return sp.lambdify(list(self._arguments.values()), named, modules=NUMERIC, cse=True)
+        named = [with_products(sp.sympify(expression).xreplace(self._arguments)) for expression in expressions]
+        return sp.lambdify(list(self._arguments.values()), named, modules=WITH_PRODUCTS, cse=True)
 
     def _slopes(self, expressions: list[sp.Expr], symbols: dict[int, sp.Symbol]) -> Slopes:
         slopes = {}

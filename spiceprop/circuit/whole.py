@@ -5,8 +5,7 @@
 
 as in `mna`, without reductions: x holds all node voltages and branch currents, every charge and flux of an element is
 a charge of its own. Elements with the same stamp form a `group`, evaluated for all its instances and time points as
-arrays. The sparsity patterns of df/dx and dq/dx are found once; what changes with time are arrays of their entries,
-(entries, points).
+arrays; where in the system these go is found once (`assembly`). Functions take x with a last row of zeros for ground.
 
 Charges that are known by their increments alone (`stamps.Increment`) depend on two points: dq_n on x_n and x_(n-1).
 So `charge_slopes` is d(q_n - q_(n-1))/dx_n and `charge_slopes_behind` -d(q_(n+1) - q_n)/dx_n, which for all others is
@@ -14,13 +13,13 @@ the same. Functions of several points take a flag ``uic``: that the first of the
 is no solution, and where charges are those of ``ic=`` and ``.ic``.
 """
 
-from collections.abc import Callable
 from copy import copy
 from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 
+from spiceprop.circuit.assembly import Assembly, Parts
 from spiceprop.circuit.bind import Binder, Bound
 from spiceprop.circuit.group import Group
 from spiceprop.circuit.stamps import STATE, WAVE, Environment
@@ -106,20 +105,49 @@ class WholeCircuit:
 
     def rows(self, x: np.ndarray, times: np.ndarray) -> np.ndarray:
         """f, (unknowns, points)."""
-        total, x = np.zeros((self.size + 1, len(times))), self.padded(x)
-        for group in self.groups:
-            parts = group.evaluate(group.template.rows, x, times)
-            for place, part in zip(group.template.row_places, parts, strict=True):
-                np.add.at(total, group.unknowns[place], part)
-        return total[:-1]
+        return self._row_assembly.total(self._row_parts(x, times), len(times))
+
+    def _row_parts(self, x: np.ndarray, times: np.ndarray) -> Parts:
+        return [part for group in self.groups for part in group.evaluate(group.template.rows, x, times)]
+
+    @cached_property
+    def _row_assembly(self) -> Assembly:
+        found = [group.unknowns[place] for group in self.groups for place in group.template.row_places]
+        places = np.concatenate([np.zeros(0, dtype=int), *found])
+        inside = np.flatnonzero(places < self.size)
+        return Assembly.of(self._row_parts(*self._two_points), places[inside], inside, 1.0, self.size)
+
+    def magnitudes(self, x: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Sum of |df/dx_j x_j| in each row, (unknowns, points): what a relative error of the unknowns does to it."""
+        fixed, assembly = self._magnitudes
+        found = fixed @ abs(x)
+        if not assembly.is_constant:
+            parts = self.row_slopes(x, times)
+            columns = np.split(self.row_entries[1], np.cumsum([len(part) for part in parts])[:-1])
+            scaled = [
+                part if constant else abs(part * x[column])
+                for part, column, constant in zip(parts, columns, assembly.constant, strict=True)
+            ]
+            found[assembly.touched] += assembly.rest(scaled)
+        return found
+
+    @cached_property
+    def _magnitudes(self) -> tuple[sparse.csr_matrix, Assembly]:
+        """Of slopes that are the same at all points, a matrix for |x|; and where those of the others go."""
+        rows, columns = self.row_entries
+        inside, sample = np.flatnonzero(rows < self.size), self.row_slopes(*self._two_points)
+        assembly = Assembly.of(sample, rows[inside], inside, 1.0, self.size)
+        sizes = [part[:, 0] * constant for part, constant in zip(sample, assembly.constant, strict=True)]
+        data = abs(np.concatenate([np.zeros(0), *sizes]))[inside]
+        return sparse.csr_matrix((data, (rows[inside], columns[inside])), shape=(self.size, self.size + 1)), assembly
+
+    @property
+    def _two_points(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.zeros((self.size + 1, 2)), np.zeros(2)
 
     def charges(self, x: np.ndarray, times: np.ndarray, uic: bool) -> np.ndarray:
         """q, (charges, points): group by group, charge by charge, instance by instance."""
-        return self._of_groups(lambda group, x: group.charges(x, times, uic), x)
-
-    def _of_groups(self, function: Callable[[Group, np.ndarray], list[np.ndarray]], x: np.ndarray) -> np.ndarray:
-        x = self.padded(x)
-        found = [part for group in self.groups for part in function(group, x)]
+        found = [part for group in self.groups for part in group.charges(x, times, uic)]
         return np.concatenate(found) if found else np.zeros((0, x.shape[1]))
 
     @cached_property
@@ -158,17 +186,17 @@ class WholeCircuit:
             count += len(group.template.charge_rows) * len(instances)
         return _joined(found)
 
-    def row_slopes(self, x: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """df/dx, (entries, points)."""
-        return self._of_groups(lambda group, x: group.evaluate(group.template.row_slopes[1], x, times), x)
+    def row_slopes(self, x: np.ndarray, times: np.ndarray) -> Parts:
+        """df/dx, in the order of `row_entries`."""
+        return [part for group in self.groups for part in group.evaluate(group.template.row_slopes[1], x, times)]
 
-    def charge_slopes(self, x: np.ndarray, times: np.ndarray, uic: bool) -> np.ndarray:
-        """d(q_n - q_(n-1))/dx_n, (entries, points); of an increment the first point has none."""
-        return self._of_groups(lambda group, x: group.charge_slopes(x, times, uic, 0), x)
+    def charge_slopes(self, x: np.ndarray, times: np.ndarray, uic: bool) -> Parts:
+        """d(q_n - q_(n-1))/dx_n, in the order of `charge_entries`; of an increment the first point has none."""
+        return [part for group in self.groups for part in group.charge_slopes(x, times, uic, 0)]
 
-    def charge_slopes_behind(self, x: np.ndarray, times: np.ndarray, uic: bool) -> np.ndarray:
-        """-d(q_(n+1) - q_n)/dx_n, (entries, points); of an increment the last point has none."""
-        return self._of_groups(lambda group, x: group.charge_slopes(x, times, uic, 1), x)
+    def charge_slopes_behind(self, x: np.ndarray, times: np.ndarray, uic: bool) -> Parts:
+        """-d(q_(n+1) - q_n)/dx_n, in the order of `charge_entries`; of an increment the last point has none."""
+        return [part for group in self.groups for part in group.charge_slopes(x, times, uic, 1)]
 
     @cached_property
     def has_increments(self) -> bool:

@@ -197,9 +197,9 @@ class Problem:
     def derivative(self, adjoint: WholeAdjoint, target: Target) -> np.ndarray:
         """Total derivatives of the losses by a target."""
         if target.parameter is None:
-            total = sum(np.atleast_1d(adjoint.at(*place)) for place in target.places)
-            total = total + self.derived.total(adjoint, target.places)
-            return total + adjoint.by_initial_node.get(target.node, 0.0)
+            of_node = adjoint.by_initial_node.get(target.node, np.zeros(1))
+            direct = sum((adjoint.at(*place) for place in target.places), of_node)
+            return direct + self.derived.total(adjoint, target.places)
         chain = Chain(*target.parameter)
         total = np.zeros(1)
         for (value, scope), slope in adjoint.by_place.values():
