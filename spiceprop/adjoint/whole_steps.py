@@ -6,8 +6,8 @@ Where dq/dt stands in a row, A i = -f holds at each point, so that a step of len
     A (q_n - q_(n-1)) + h (theta f_n + (1 - theta) f_(n-1)) = 0,     theta = 1/2 (trapezoid) or 1 (backward Euler)
 
 without the single currents being known. ngspice decides once a step for the whole circuit: each row's residual is
-divided by the range of its charge plus what the solver's tolerance leaves open, and the rule whose largest residual
-is the smaller one wins. Where both explain a step equally well (nothing moves) it counts as a trapezoid step, unless
+divided by the range of its charge plus what the solver's tolerance leaves open over `TOLERANCE` (so that a residual
+that this explains speaks against no rule), and the rule whose largest residual is the smaller one wins. Where both explain a step equally well (nothing moves) it counts as a trapezoid step, unless
 no step of the run is clearly one (``maxord=1``). A step that neither explains within the tolerance of `steps` is
 counted. The first step is backward Euler.
 """
@@ -81,7 +81,7 @@ def _residuals(
     for block in blocks(circuit, len(times)):
         change, now = np.diff(charges[:, block.around], axis=1, prepend=0.0), f[:, block.around]
         before = np.hstack([now[:, :1], now[:, :-1]])
-        scale = spread + reltol * uncertain[:, block.around]
+        scale = spread + reltol / TOLERANCE * uncertain[:, block.around]
         scale[scale == 0] = np.inf
         for residual, theta in zip(found, (TRAPEZOID, EULER), strict=True):
             step = change + h[block.around] * (theta * now + (1 - theta) * before)

@@ -145,3 +145,13 @@ def test_steps_that_obey_no_rule_are_counted_and_warned_of():
         unexplained[method] = run.unexplained
     assert unexplained["method=trap"] == 0
     assert unexplained["method=gear"] > 0.5 * len(run.times)
+
+
+def test_what_the_newtons_tolerance_leaves_open_speaks_against_no_rule():
+    """A node with next to no charge behind a conductance of 0.2 S: its residual is Newton's, not the rule's."""
+    text = (
+        "t\nv1 in 0 sin(0 5 1k)\nd1 in out dm\nd2 x out dm area=2\nr2 in x 100\nr1 out 0 1k\nc1 out 0 1u\n"
+        ".model dm d(is=10f n=1.2 rs=5 cjo=2p tt=5n)\n.tran 10u 3m\n.end\n"
+    )
+    found = spiceprop.gradient(read_text(text), "mean(v(out)^2)", ["c1"])
+    assert (found.unexplained_steps, found.warnings) == (0, [])
