@@ -4,11 +4,14 @@
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+from decks_as_ngspice import difference
+from plain_ngspice import plain_ngspice
 
 import spiceprop
 from spiceprop.check import check_file
@@ -85,14 +88,21 @@ def test_a_circuit_is_read_without_problems_or_warnings(path):
     assert report.text() == "read: yes, simulated: yes, differentiated: yes"
 
 
+@pytest.mark.parametrize("path", NETLISTS, ids=lambda path: path.stem)
+def test_a_circuit_runs_as_in_plain_ngspice(path, tmp_path):
+    plain = plain_ngspice(Path(shutil.copy(path, tmp_path)))
+    worst = difference(spiceprop.simulate(spiceprop.read_netlist(path)), plain)
+    assert max(worst.values()) < 1e-9, worst
+
+
 @pytest.mark.parametrize("command", GRADS, ids=lambda one: f"{one.circuit} {one.loss}")
 def test_a_gradient_is_that_of_finite_differences_and_as_printed(command, capfd):
     found = done(capfd, *command.words, "--check")
     assert found["disagreeing"] == []
-    for name, difference in found["finite_difference"].items():
+    for name, reference in found["finite_difference"].items():
         error = found["finite_difference_error"][name]
-        assert error < 0.02 * abs(difference), "the difference is good enough to compare with"
-        assert found["gradients"][name] == pytest.approx(difference, abs=0.02 * abs(difference) + error)
+        assert error < 0.02 * abs(reference), "the difference is good enough to compare with"
+        assert found["gradients"][name] == pytest.approx(reference, abs=0.02 * abs(reference) + error)
     assert set(found["finite_difference"]) == set(command.rows) == set(found["gradients"])
     for name, (value, gradient, sensitivity) in command.rows.items():
         assert found["values"][name] == pytest.approx(float(value))
