@@ -3,7 +3,7 @@
 
 from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.netlist import read_text
-from spiceprop.sensitivity.check import MORE_POINTS, differences
+from spiceprop.sensitivity.check import differences
 from spiceprop.sensitivity.gradient import Problem
 from spiceprop.sensitivity.loss import Loss
 
@@ -21,17 +21,11 @@ def deviations(
     the ordinary one. A derivative is taken for nothing where it is 1e-4 of the largest one, both as p dL/dp.
     """
     problem = Problem(read_text(text), Loss(loss), names.split(), simulator)
-    ordinary = problem.analysis.even(5e-6)
-    analysis, trajectory = ordinary.tight(), problem.run(ordinary)
+    analysis, trajectory = problem.even_run(5e-6)
     assert trajectory.ok, trajectory.message
-    points, tight = len(trajectory.times), problem.run(analysis)
-    if tight.ok and len(tight.times) <= points + MORE_POINTS:
-        trajectory = tight
-    else:
-        analysis = ordinary
     found = problem.gradient(analysis, trajectory)
     assert found.unexplained_steps == 0
-    references, _ = differences(problem, ordinary)
+    references, _ = differences(problem, analysis)
     sizes = {name: abs(found.values[name]) or 1.0 for name in references}
     floor = 1e-4 * max(abs(one.value) * sizes[name] for name, one in references.items())
     assert floor > 0, "nothing depends on anything"

@@ -7,9 +7,10 @@ Where dq/dt stands in a row, A i = -f holds at each point, so that a step of len
 
 without the single currents being known. ngspice decides once a step for the whole circuit: each row's residual is
 divided by the range of its charge plus what the solver's tolerance leaves open over `TOLERANCE` (so that a residual
-that this explains speaks against no rule), and the rule whose largest residual is the smaller one wins. Where both explain a step equally well (nothing moves) it counts as a trapezoid step, unless
-no step of the run is clearly one (``maxord=1``). A step that neither explains within the tolerance of `steps` is
-counted. The first step is backward Euler.
+that this explains speaks against no rule), and the rule whose largest residual is the smaller one wins. Where both
+explain a step equally well (nothing moves) it counts as a trapezoid step, unless no step of the run is clearly one
+(``maxord=1``). A step that neither explains within the tolerance of `steps` is counted. The first step is backward
+Euler.
 """
 
 from dataclasses import dataclass

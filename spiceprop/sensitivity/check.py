@@ -24,15 +24,13 @@ from spiceprop.report import ProgressBar
 from spiceprop.sensitivity.gradient import Gradient, Problem
 from spiceprop.sensitivity.loss import Loss
 from spiceprop.sensitivity.names import Target
-from spiceprop.sensitivity.run import Analysis
+from spiceprop.sensitivity.run import Analysis, within
 from spiceprop.sensitivity.settled import FLOOR, settled_gradient
 from spiceprop.sensitivity.vary import varied
 
 RELATIVE_STEP = 1e-3
 STEP_OF_A_TIME = 1e-5
 """Shorter, since the number of points jumps where the time between two edges passes a multiple of the step."""
-MORE_POINTS = 1
-"""By which runs with even steps may differ: a step more where the end or an edge moves."""
 NEGLIGIBLE = 1e-4
 """Share of a derivative that the motion of moments of switching may be without being looked for."""
 
@@ -104,7 +102,7 @@ def moves_flips(found: Gradient, name: str) -> bool:
 
 
 def differences(
-    problem: Problem, even: Analysis, moving: frozenset[str] = frozenset(), progress: ProgressBar | None = None
+    problem: Problem, analysis: Analysis, moving: frozenset[str] = frozenset(), progress: ProgressBar | None = None
 ) -> tuple[dict[str, Difference], list[str]]:
     """By name, nan where a run fails with the tight and with the ordinary Newton; and a message for each of those.
 
@@ -112,13 +110,13 @@ def differences(
     """
     if progress:
         progress.expect(len(problem.targets))
-    found, failures = {}, []
-    points = len(problem.run(even).times)
-    ways = [(even.tight(), points), (even, None)]
-    # a Newton that cannot be that tight (ngspice's matrix is not everywhere the derivative) makes shorter steps, which
-    # follow each value: differences would be noise, and the runs without end
-    if not _within(problem.run(even.tight()), points):
-        del ways[0]
+    found, failures, ways = {}, [], [(analysis, None)]
+    if analysis.is_even:
+        # a Newton that cannot be that tight (ngspice's matrix is not everywhere the derivative) makes shorter steps,
+        # which follow each value: differences would be noise, and the runs without end
+        ordinary, tight = analysis.ordinary(), analysis.tight()
+        points = len(problem.run(ordinary).times)
+        ways = [(tight, points)] * within(problem.run(tight), points) + [(ordinary, None)]
     for target in problem.targets:
         found[target.name], message = _difference(problem, ways, target, target.name in moving)
         failures += [message] if message else []
@@ -148,10 +146,6 @@ def _difference(
         return found, ""
 
 
-def _within(trajectory: Trajectory, points: int | None) -> bool:
-    return trajectory.ok and (points is None or len(trajectory.times) <= points + MORE_POINTS)
-
-
 def agree(found: Gradient, name: str, reference: Difference, tolerance: float, floor: float) -> bool:
     slope = found.gradients[name]
     allowed = tolerance * max(abs(slope), abs(reference.value)) + 2 * reference.error
@@ -169,7 +163,7 @@ def difference(problem: Problem, analysis: Analysis, target: Target, points: int
 
     def loss(number: float) -> float:
         trajectory = _run(problem, analysis, target, number)
-        if not _within(trajectory, points):
+        if not within(trajectory, points):
             raise Failed(f"{trajectory.status}, {trajectory.message or 'its steps follow the solution'}")
         return problem.slopes(trajectory).value
 

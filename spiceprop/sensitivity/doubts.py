@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from spiceprop.adjoint.sparse import WholeAdjoint, place_key
+from spiceprop.adjoint.switching import Flip
 from spiceprop.adjoint.whole_steps import WholeRun
 from spiceprop.circuit.group import Group
 from spiceprop.netlist.tree import BehaviouralSource
@@ -14,6 +15,7 @@ from spiceprop.sensitivity.names import Target
 APART = 0.05
 """How much the derivatives by the vertex and by the largest sample may differ without a warning."""
 NAMED = 10
+QUICK = 5
 
 
 def doubts_about_run(run: WholeRun) -> Iterator[str]:
@@ -31,6 +33,11 @@ def doubts_about_run(run: WholeRun) -> Iterator[str]:
             f"{_named(unclear)}: the saved points do not show when it switched, and the derivative does not see that "
             "moment move: use shorter steps"
         )
+    if quick := [flip.name for flip in _quick(run)]:
+        yield (
+            f"{_named(quick)}: switched back within {QUICK} steps, too long for what happens in between: the gradient "
+            "is a guess; give .tran a smaller tmax"
+        )
     if crowded := [flip.name for together in run.flips.values() if _differ(together) for flip in together]:
         yield f"{_named(crowded)}: switched in the same step by different controls: use shorter steps"
 
@@ -39,6 +46,16 @@ def doubts_about_jumps(run: WholeRun) -> Iterator[str]:
     """B sources in which something switched; before a run it is `jumps` that names those in which something may."""
     if jumping := list(_jumping(run)):
         yield f"{_named(jumping)}: what switches at a threshold may jump, and the derivative does not see when"
+
+
+def _quick(run: WholeRun) -> Iterator[Flip]:
+    """Flips that undo one of the same switch a few points before."""
+    last: dict[str, int] = {}
+    for n, together in sorted(run.flips.items()):
+        for flip in together:
+            if n - last.get(flip.name, -QUICK - 1) <= QUICK:
+                yield flip
+            last[flip.name] = n
 
 
 def _differ(flips: list) -> bool:

@@ -29,7 +29,7 @@ from spiceprop.sensitivity.doubts import doubts_about, doubts_about_jumps, doubt
 from spiceprop.sensitivity.names import Names, Target
 from spiceprop.sensitivity.objective import LossSlopes, Objective
 from spiceprop.sensitivity.outputs import Outputs
-from spiceprop.sensitivity.run import Analysis, simulate, steps_of
+from spiceprop.sensitivity.run import Analysis, simulate, steps_of, within
 from spiceprop.sensitivity.vary import assigned
 from spiceprop.sensitivity.window import Window
 
@@ -164,12 +164,18 @@ class Problem:
         own = self.run(self.analysis)
         if not own.ok:
             return self.analysis, own
-        even = self.analysis.even(self.analysis.even_step(own))
-        trajectory = self.run(even)
+        analysis, trajectory = self.even_run(self.analysis.even_step(own))
         if trajectory.ok:
-            return even, trajectory
+            return analysis, trajectory
         warning = "with even steps the run fails: the steps follow the solution, and the derivative holds them fixed"
         return self.analysis.warned(warning), own
+
+    def even_run(self, t_max: float) -> tuple[Analysis, Trajectory]:
+        """With even steps; the Newton is the tight one where that needs no more of them."""
+        even = self.analysis.even(t_max)
+        trajectory = self.run(even)
+        tighter = self.run(even.tight()) if trajectory.ok else trajectory
+        return (even.tight(), tighter) if within(tighter, len(trajectory.times)) else (even, trajectory)
 
     def slopes(self, trajectory: Trajectory) -> LossSlopes:
         """The loss on a run and its derivatives by the saved values."""

@@ -25,6 +25,9 @@ from spiceprop.netlist import FlatCircuit, Netlist
 KEPT = frozenset({"temp", "tnom", "gmin", "maxord", "itl1", "itl2", "itl4", "itl5", "gminsteps", "srcsteps"})
 EVEN = {"trtol": 1e12}
 TIGHT = {"reltol": 1e-9, "vntol": 1e-12, "abstol": 1e-15, "chgtol": 1e-16}
+MORE_POINTS = 1
+"""By which runs with even steps may differ: a step more where the end or an edge moves."""
+CLOSE = {"reltol": 1e-7, "abstol": 1e-15}
 MOST_POINTS, MOST_TIMES_POINTS = 20_000, 5
 
 
@@ -59,10 +62,20 @@ class Analysis:
     def is_even(self) -> bool:
         return self.transient.options["trtol"] == EVEN["trtol"]
 
+    def following(self, trtol: float) -> "Analysis":
+        """The same with steps that follow the solution, as closely as ``trtol`` says, and a Newton to match."""
+        return self._with({"trtol": trtol} | CLOSE)
+
+    def ordinary(self) -> "Analysis":
+        """The same with the Newton of training."""
+        return self._with({name: TRAINING_OPTIONS[name] for name in TIGHT})
+
+    def _with(self, options: dict[str, float]) -> "Analysis":
+        return replace(self, transient=replace(self.transient, options=self.transient.options | options))
+
     def tight(self, abstol: float = TIGHT["abstol"]) -> "Analysis":
-        """The same with a tighter Newton, for finite differences."""
-        options = self.transient.options | TIGHT | {"abstol": abstol}
-        return replace(self, transient=replace(self.transient, options=options))
+        """The same with a tighter Newton: derivatives small beside others, and finite differences, need it."""
+        return self._with(TIGHT | {"abstol": abstol})
 
     def even_step(self, trajectory: Trajectory) -> float:
         """The length of even steps: that which nine in ten steps of a run exceed, within reason."""
@@ -77,6 +90,11 @@ class Analysis:
         options = self.transient.options
         given = {name: options[name] for name in ("temp", "tnom", "gmin") if name in options}
         return Environment(**given, t_step=self.transient.t_step, t_stop=self.transient.t_stop, version=version)
+
+
+def within(trajectory: Trajectory, points: int | None) -> bool:
+    """Whether a run ended well, with hardly more than so many points: its steps do not follow the solution."""
+    return trajectory.ok and (points is None or len(trajectory.times) <= points + MORE_POINTS)
 
 
 def simulate(simulator: IsolatedSimulator, circuit: FlatCircuit, analysis: Analysis, saves: list[str]) -> Trajectory:

@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps that a gradient is taken with: even ones, halved until the gradient stays what it is.
+"""The steps that a gradient is taken with: short enough for the gradient to be that of the circuit.
 
-Of a run with even steps the derivative is exact (see `run`), but it is that of the run, not yet of the circuit: steps
-that are short enough for a waveform may be too long for its derivative, in which errors of phase add up. Trapezoidal
-steps of half the length have a quarter of the error. So where a derivative changes by a share c from h to h/2, what is
-left is some c/3; the step is halved again while c is above ``SETTLED``.
+Of a run the derivative at fixed time points is exact, but it is that of the run: steps that are short enough for a
+waveform may be too long for its derivative, in which errors of phase add up. So it is taken again with shorter steps
+until it stays what it is:
+
+- Even steps (see `run`) are halved. Trapezoidal steps of half the length have a quarter of the error: where a
+  derivative changes by a share c, what is left is c/3.
+- Where even steps would have to be too many (a neuron that fires in a microsecond and rests for a millisecond), they
+  follow the solution, and ngspice's ``trtol`` falls by ``CLOSER``: the step by its third root, the error by that to the
+  power 2/3. Loosely followed steps are worse than even ones, as they move with every value (see `run`).
+
+``SETTLED`` is the c below which that ends.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from spiceprop.cluster.isolated import IsolatedSimulator
@@ -19,8 +27,22 @@ from spiceprop.sensitivity.run import MOST_POINTS, Analysis
 
 SETTLED = 0.01
 HALVINGS = 5
+LOOSEST, CLOSER, CLOSER_TIMES = 70.0, 10.0, 5
 FLOOR = 1e-6
 """Share of the largest |p dL/dp| below which a derivative is not told from 0."""
+
+
+@dataclass(frozen=True)
+class Refined:
+    """The gradient with the last steps that were tried, and whose derivatives those before had otherwise."""
+
+    analysis: Analysis
+    gradient: Gradient
+    changes: dict[str, float]
+
+    @property
+    def settled(self) -> bool:
+        return not self.changes
 
 
 def settled_gradient(problem: Problem) -> tuple[Analysis, Gradient]:
@@ -29,21 +51,39 @@ def settled_gradient(problem: Problem) -> tuple[Analysis, Gradient]:
     found = problem.gradient(analysis, trajectory)
     if not (found.ok and analysis.is_even):
         return analysis, found
-    for _ in range(HALVINGS):
-        half = analysis.even(analysis.transient.longest_step / 2)
-        finer = problem.gradient(half, problem.run(half))
-        if not finer.ok:
-            return analysis, found.warned(f"with half the step ngspice does not get through: {finer.message}")
-        moved, before = moved_names(found, finer), found
-        analysis, found = half, finer
-        if not moved:
-            return analysis, found
-        if 2 * found.points > MOST_POINTS:
-            break
-    changes = ", ".join(f"{name} ({before.gradients[name]:g}, now {found.gradients[name]:g})" for name in moved)
-    return analysis, found.warned(
-        f"with half the step the gradient is another one: {changes}; give .tran a smaller tmax"
+    step = analysis.transient.longest_step
+    even = _refined(problem, [analysis.even(step / 2**n) for n in range(1, HALVINGS + 1)], analysis, found)
+    if even.settled:
+        return even.analysis, even.gradient
+    first, *closer = [problem.analysis.following(LOOSEST / CLOSER**n) for n in range(CLOSER_TIMES + 1)]
+    trajectory = problem.run(first)
+    best, how = even, "with half the step"
+    if trajectory.ok:
+        following = _refined(problem, closer, first, problem.gradient(first, trajectory))
+        if len(following.changes) < len(even.changes):
+            best, how = following, f"with trtol={CLOSER:g} times as large"
+    if best.settled:
+        return best.analysis, best.gradient
+    now = best.gradient.gradients
+    changes = ", ".join(f"{name} ({before:g}, now {now[name]:g})" for name, before in best.changes.items())
+    return best.analysis, best.gradient.warned(
+        f"{how} the gradient is another one: {changes}; give .tran a smaller tmax"
     )
+
+
+def _refined(problem: Problem, analyses: Iterable[Analysis], analysis: Analysis, found: Gradient) -> Refined:
+    """Go on to finer steps until the gradient stays, there are too many points, or ngspice does not get through."""
+    changes = found.gradients
+    for finer in analyses:
+        trajectory = problem.run(finer)
+        if not trajectory.ok:
+            break
+        after = problem.gradient(finer, trajectory)
+        changes = {name: found.gradients[name] for name in moved_names(found, after)}
+        analysis, found = finer, after
+        if not changes or 2 * found.points > MOST_POINTS:
+            break
+    return Refined(analysis, found, changes)
 
 
 def moved_names(found: Gradient, finer: Gradient) -> list[str]:
