@@ -6,9 +6,11 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from spiceprop import gradient
+from spiceprop.cluster.isolated import IsolatedSimulator
 from spiceprop.errors import UserError
 from spiceprop.netlist import read_text
+from spiceprop.sensitivity.gradient import Problem
+from spiceprop.sensitivity.loss import Loss
 from spiceprop.torch import CircuitLayer
 
 RC = "* low-pass\nv1 in 0 pulse(0 1 0.1m 20u 20u 0.3m 2m)\nr1 in out 1k\nc1 out 0 100n\n"
@@ -96,9 +98,11 @@ def test_gradcheck_by_inputs_and_trained_values(case, kind, method, start):
         assert min(slope.abs().max() for slope in slopes) > 1e-2, "nothing depends on anything"
 
 
-def test_measures_and_their_gradients_are_those_of_grad():
+def test_measures_and_their_gradients_are_those_of_grad_on_the_same_steps():
     deck, loss = netlist(RC), "mean((v(out)-0.2)^2)"
-    reference = gradient(deck, loss, ["V1.pulse.v2", "c1", "r1"])
+    with IsolatedSimulator() as simulator:  # on the layer's steps
+        problem = Problem(deck, Loss(loss), ["V1.pulse.v2", "c1", "r1"], simulator)
+        reference = problem.gradient(*problem.solve())
     with CircuitLayer(deck, ["V1.pulse.v2", "c1"], [loss], ["r1"], workers=1) as layer:
         x = torch.tensor([[1.0, 1e-7]], dtype=torch.float64, requires_grad=True)
         found = layer(x)
