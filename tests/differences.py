@@ -34,3 +34,14 @@ def deviations(
         scale = max(abs(one.value), floor / sizes[name])
         result[name] = abs(found.gradients[name] - one.value) / scale, one.error / scale
     return result, problem
+
+
+def check_gradients(deck: str, body: str, names: str, method: str, uic: str, simulator: IsolatedSimulator) -> None:
+    """Of a deck's body, with a rule of `METHODS` and ``uic`` or from the operating point: all within `TOLERANCE`."""
+    text = f"* {deck}\n{body}\n{METHODS[method]}.tran 5u 1m {uic}\n.end\n"
+    found, _ = deviations(text, names, simulator)
+    worst = max(found, key=lambda name: found[name][0])
+    print(f"\n{deck} | {method} | {uic or 'op'} | {found[worst][0]:.1e} ({worst})", end="")
+    for name, (deviation, error) in found.items():
+        assert error < TOLERANCE, f"the reference of {name} is no reference"
+        assert deviation < TOLERANCE, name

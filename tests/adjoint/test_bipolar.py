@@ -2,7 +2,7 @@
 """Every value of a bipolar transistor that acts, in all regions of operation, against differences of ngspice."""
 
 import pytest
-from differences import METHODS, TOLERANCE, deviations
+from differences import METHODS, check_gradients
 
 from spiceprop import gradient
 from spiceprop.errors import UserError
@@ -103,24 +103,14 @@ PNP = stage(
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("deck", DECKS)
 def test_gradients_agree_with_finite_differences_of_ngspice(deck, method, uic, simulator):
-    body, names = DECKS[deck]
-    check(f"* {deck}\n{body}\n{METHODS[method]}.tran 5u 1m {uic}\n.end\n", names, simulator)
+    check_gradients(deck, *DECKS[deck], method, uic, simulator)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_pnp_is_upside_down(method, simulator):
     """From its operating point ngspice's Newton does not get as tight as these differences need."""
     names = values("is bf vaf rb re rc cje cjc tf tr ikf ise cjs")
-    check(f"* pnp\n{PNP}\n{METHODS[method]}.tran 5u 1m uic\n.end\n", names, simulator)
-
-
-def check(text: str, names: str, simulator) -> None:
-    found, _ = deviations(text, names, simulator)
-    worst = max(found, key=lambda name: found[name][0])
-    print(f"\n{text.splitlines()[0]} | {found[worst][0]:.1e} ({worst})", end="")
-    for name, (deviation, error) in found.items():
-        assert error < TOLERANCE, f"the reference of {name} is no reference"
-        assert deviation < TOLERANCE, name
+    check_gradients("pnp", PNP, names, method, "uic", simulator)
 
 
 REFUSED = {

@@ -2,7 +2,7 @@
 """Every value of a level-1 MOS transistor that acts, in all regions, against differences of ngspice."""
 
 import pytest
-from differences import METHODS, TOLERANCE, deviations
+from differences import METHODS, check_gradients
 
 from spiceprop import gradient
 from spiceprop.errors import UserError
@@ -116,14 +116,7 @@ DECKS |= {
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("deck", DECKS)
 def test_gradients_agree_with_finite_differences_of_ngspice(deck, method, uic, simulator):
-    body, names = DECKS[deck]
-    text = f"* {deck}\n{body}\n{METHODS[method]}.tran 5u 1m {uic}\n.end\n"
-    found, _ = deviations(text, names, simulator)
-    worst = max(found, key=lambda name: found[name][0])
-    print(f"\n{text.splitlines()[0]} | {found[worst][0]:.1e} ({worst})", end="")
-    for name, (deviation, error) in found.items():
-        assert error < TOLERANCE, f"the reference of {name} is no reference"
-        assert deviation < TOLERANCE, name
+    check_gradients(deck, *DECKS[deck], method, uic, simulator)
 
 
 REFUSED = {

@@ -2,7 +2,7 @@
 """Coefficients of POLY, points of TABLE and what the points of pwl() follow from, against differences of ngspice."""
 
 import pytest
-from differences import METHODS, TOLERANCE, deviations
+from differences import METHODS, check_gradients
 
 from spiceprop import gradient
 from spiceprop.errors import UserError
@@ -115,13 +115,7 @@ DECKS = {
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("deck", DECKS)
 def test_gradients_agree_with_finite_differences_of_ngspice(deck, method, uic, simulator):
-    body, names = DECKS[deck]
-    found, _ = deviations(f"* {deck}\n{body}\n{METHODS[method]}.tran 5u 1m {uic}\n.end\n", names, simulator)
-    worst = max(found, key=lambda name: found[name][0])
-    print(f"\n{deck} | {method} | {uic or 'op'} | {found[worst][0]:.1e} ({worst})", end="")
-    for name, (deviation, error) in found.items():
-        assert error < TOLERANCE, f"the reference of {name} is no reference"
-        assert deviation < TOLERANCE, name
+    check_gradients(deck, *DECKS[deck], method, uic, simulator)
 
 
 TWO = """* t

@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from differences import METHODS, TOLERANCE, deviations
+from differences import METHODS, check_gradients
 
 from spiceprop import gradient
 from spiceprop.errors import UserError
@@ -59,13 +59,7 @@ DECKS = {
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("deck", DECKS)
 def test_gradients_agree_with_finite_differences_of_ngspice(deck, method, uic, simulator):
-    body, names = DECKS[deck]
-    found, _ = deviations(f"* {deck}\n{body}\n{METHODS[method]}.tran 5u 1m {uic}\n.end\n", names, simulator)
-    worst = max(found, key=lambda name: found[name][0])
-    print(f"\n{deck} | {method} | {uic or 'op'} | {found[worst][0]:.1e} ({worst})", end="")
-    for name, (deviation, error) in found.items():
-        assert error < TOLERANCE, f"the reference of {name} is no reference"
-        assert deviation < TOLERANCE, name
+    check_gradients(deck, *DECKS[deck], method, uic, simulator)
 
 
 RC_CONTROL = "vc cc 0 1\nrc cc c 2k\ncc c 0 0.2u\n"
@@ -149,10 +143,7 @@ TIMES = SUPPLY + ("vc c 0 pulse(0 1 0.1012m 50.3u 51.1u 0.3021m 2m)\ns1 a out c 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_moments_move_once_where_the_points_move_with_the_control(method, simulator):
-    found, _ = deviations(f"* t\n{TIMES}\n{METHODS[method]}.tran 5u 1m uic\n.end\n", "vc.pulse.td c9 r1", simulator)
-    for name, (deviation, error) in found.items():
-        assert error < TOLERANCE, f"the reference of {name} is no reference"
-        assert deviation < TOLERANCE, name
+    check_gradients("times", TIMES, "vc.pulse.td c9 r1", method, "uic", simulator)
 
 
 SLOW = "v1 a 0 5\nr2 b 0 1k\nvc c 0 pwl(0 0 50u 1 100u 1 150u -1 160u -1 260u 1)\n"
