@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Trained conductances in the netlist's text: what plain ngspice makes of it, and what stays the designer's."""
 
+import shutil
+
 import numpy as np
 import pytest
 from plain_ngspice import plain_ngspice
@@ -55,9 +57,7 @@ def test_an_update_changes_values_and_nothing_else(folder):
 @pytest.mark.parametrize("neuron", ["mif", "mif_firing"])
 def test_the_designers_netlists_run_in_plain_ngspice(neuron, tmp_path):
     for place in ("netlists", "models"):
-        (tmp_path / place).mkdir()
-        for file in (NETLISTS.parent / place).iterdir():
-            (tmp_path / place / file.name).write_bytes(file.read_bytes())
+        shutil.copytree(NETLISTS.parent / place, tmp_path / place)
     path = tmp_path / "netlists" / f"{neuron}.cir"
     plain, simulated = plain_ngspice(path), simulate(read_netlist(path))
     np.testing.assert_allclose(plain["time"], simulated.times, rtol=1e-9)
