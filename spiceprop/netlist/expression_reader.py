@@ -144,11 +144,12 @@ class ExpressionReader:
     def power(self) -> Expression:
         start, base = self.position, self.atom()
         while self.take("^", "**"):
-            # a sign may follow the operator: 2^-1; both contexts of ngspice group powers from the left
+            # a sign may follow the operator: 2^-1; both contexts of ngspice group powers from the left, but the sign
+            # in a source is that of all the powers behind it: 2^-1^3 is 2^(-(1^3)), and in a parameter (2^-1)^3
             sign_start = self.position
             if self.take("-"):
                 self._check_sign(sign_start, "-")
-                exponent = self.operation("-", (self.atom(),), sign_start)
+                exponent = self.operation("-", (self.power() if self.source else self.atom(),), sign_start)
             else:
                 exponent = self.atom()
             base = self.operation("^", (base, exponent), start)

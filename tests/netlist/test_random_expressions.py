@@ -54,17 +54,25 @@ def parameter_value(text: str) -> float:
     return evaluate(parameters["p"], Scope(parameters))
 
 
-def source_value(text: str) -> float:
-    """By the equations that a gradient is taken of: the row of the branch is v(n) - v(0) - value."""
+def source_value(text: str, nudge: float = 0.0) -> float:
+    """By the equations that a gradient is taken of: the row of the branch is v(n) - v(0) - value.
+
+    ``nudge`` is a share by which all numbers are larger.
+    """
     circuit = flatten(read_text(f"* t\n{HEAD}bn n 0 v={text}\nrn n 0 1\n"))
     flat = next(flat for flat in circuit.elements if flat.name == "bn")
     bound = Binder(circuit, Environment(t_step=1e-6, t_stop=1e-3)).bind(flat)
     unknowns = [VOLTAGES.get(name, 0.0) for name in bound.unknowns]
-    numbers = [evaluate(value, scope) for value, scope in bound.places.values()]
+    numbers = [evaluate(value, scope) * (1 + nudge) for value, scope in bound.places.values()]
     template = Template(bound.stamp)
     with np.errstate(all="ignore"):
         rows = template.rows(*map(np.float64, [*unknowns, 0.0, *numbers]))
     return -float(rows[[bound.unknowns[place] for place in template.row_places].index("i(bn)")])
+
+
+def is_on_a_jump(text: str) -> bool:
+    """Whether the last digits of its numbers decide: to ngspice 0.5 is a little less, and ceil(0.5*-2) is 0."""
+    return source_value(text, 1e-15) != pytest.approx(source_value(text, -1e-15), rel=1e-8, abs=1e-10)
 
 
 LANGUAGES = {
@@ -95,6 +103,8 @@ def compare(language: str, seed: int, count: int, operating_point) -> None:
             refused += 1
     # where ngspice cuts infinities off (log(0) is -1e99) there is no derivative either
     ours = {text: value for text, value in ours.items() if np.isfinite(value) and abs(value) < 1e30}
+    if language == "source":
+        ours = {text: value for text, value in ours.items() if not is_on_a_jump(text)}
     truth, texts = {}, list(ours)
     for start in range(0, len(texts), 50):
         truth |= ngspice_values(texts[start : start + 50], line, operating_point)
@@ -102,6 +112,12 @@ def compare(language: str, seed: int, count: int, operating_point) -> None:
     assert len(truth) > 0.9 * count
     for text, value in truth.items():
         assert ours[text] == pytest.approx(value, rel=1e-8, abs=1e-10), text
+
+
+@pytest.mark.parametrize("text", ["3^-1^2", "a**-1**(floor(a))", "v(x)^-v(z)^2^3", "2^-1*3", "-2^2^-1"])
+def test_a_sign_behind_a_power_is_that_of_all_powers_behind_it(text, operating_point):
+    expected = ngspice_values([text], LANGUAGES["source"][1], operating_point)[text]
+    assert source_value(text) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
