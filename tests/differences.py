@@ -13,15 +13,15 @@ METHODS = {"trapezoid": "", "backward Euler": ".options maxord=1\n"}
 
 
 def deviations(
-    text: str, names: str, simulator: IsolatedSimulator, loss: str = LOSS
+    text: str, names: str, simulator: IsolatedSimulator, loss: str = LOSS, step: float = 5e-6
 ) -> tuple[dict[str, tuple[float, float]], Problem]:
-    """By name: |adjoint - difference| and the difference's own error, both relative to the difference.
+    """By name: |adjoint - difference| and the difference's own error, both relative to the difference; even steps in s.
 
     Where the steps of a tight Newton follow the solution, as ngspice's matrix is not the derivative everywhere, it is
     the ordinary one. A derivative is taken for nothing where it is 1e-4 of the largest one, both as p dL/dp.
     """
     problem = Problem(read_text(text), Loss(loss), names.split(), simulator)
-    analysis, trajectory = problem.even_run(5e-6)
+    analysis, trajectory = problem.even_run(step)
     assert trajectory.ok, trajectory.message
     found = problem.gradient(analysis, trajectory)
     assert found.unexplained_steps == 0
