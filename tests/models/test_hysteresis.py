@@ -76,3 +76,13 @@ def test_driven_hard_the_state_stays_in_its_range(name, simulator):
     _, _, _, x = loop(name, simulator, one.hard, 0.1)
     assert -IN_RANGE < x.min() < 0.1
     assert 0.9 < x.max() < 1 + IN_RANGE
+
+
+@pytest.mark.parametrize("x0", [-0.01, 1.01])
+@pytest.mark.parametrize("name", MEMRISTORS)
+def test_a_state_outside_of_its_range_is_drawn_back_by_either_voltage(name, x0, simulator):
+    one = MEMRISTORS[name]
+    for u in (one.offset + one.amplitude, one.offset - one.amplitude):
+        _, _, _, x = run(deck(name, f"dc {u}", 3 * one.period, one.period / 500, f"x0={x0}"), simulator)
+        assert -IN_RANGE < x[-1] < 1 + IN_RANGE
+        assert abs(x - 0.5).max() < 0.511
