@@ -19,10 +19,11 @@ the top.
 Joining. Where tile A meets tile B, each is given what the other answers, x_A = s y_B and x_B = s y_A, with s = 1 for
 rows (A left of B) and s = -1 for columns (A above B). With ``e`` for the other sides and ``m`` for those that meet,
 
-    (1 - A_mm B_mm) y_A = A_me x_e + s A_mm B_me x_e',    S = diag(A_ee, B_ee) + (A_em x_A, B_em x_B).
+    x_A = (B_mm K A_me, s K^T B_me) x,    x_B = (s K A_me, K A_mm B_me) x,    K = (1 - A_mm B_mm)^-1,
+    S = diag(A_ee, B_ee) + (A_em x_A, B_em x_B).
 
-A_mm is a resistance (negative) where B_mm is a conductance, or the other way round, so that the matrix is 1 and a
-product of two positive semidefinite ones, and never singular. Rectangles are halved along their longer side down to
+A_mm is a resistance (negative) where B_mm is a conductance, or the other way round, so that 1 / K is 1 and a
+product of two positive semidefinite matrices, and never singular. Rectangles are halved along their longer side down to
 single cells, and equal tiles are joined in one go. This is nested dissection (George 1973), of which the eliminated
 parts are kept dense. At the open far ends of rows and columns nothing is taken and nothing asked, and of the whole
 crossbar left and bottom remain: the transfer matrix from inputs to column currents, so a batch is one product.
@@ -202,10 +203,13 @@ def _join(
         for sides, side in zip(ports, meet, strict=True)
     )
     a_mm, a_me, b_mm, b_me = _at(a, a_m, a_m), _at(a, a_m, a_e), _at(b, b_m, b_m), _at(b, b_m, b_e)
-    answer = np.linalg.solve(np.eye(len(a_m)) - a_mm @ b_mm, np.concatenate([a_me, sign * (a_mm @ b_me)], axis=2))
+    inverse = np.linalg.inv(np.eye(len(a_m)) - a_mm @ b_mm)
     first, second = slice(len(a_e)), slice(len(a_e), None)
-    given_a, given_b = b_mm @ answer, sign * answer
-    given_a[:, :, second] += sign * b_me
+    given_a, given_b = np.empty((2, len(a), len(a_m), len(a_e) + len(b_e)))
+    np.matmul(b_mm @ inverse, a_me, out=given_a[:, :, first])
+    np.matmul(sign * inverse.swapaxes(1, 2), b_me, out=given_a[:, :, second])
+    np.matmul(sign * inverse, a_me, out=given_b[:, :, first])
+    np.matmul(inverse @ a_mm, b_me, out=given_b[:, :, second])
     s = np.empty((len(a), *[len(a_e) + len(b_e)] * 2))
     np.matmul(a_me.swapaxes(1, 2), given_a, out=s[:, first])
     np.matmul(b_me.swapaxes(1, 2), given_b, out=s[:, second])
