@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from scipy.sparse.linalg import splu
 from wired import sparse_system, wired_text
 
 from spiceprop import UserError, read_netlist, simulate
@@ -93,13 +94,27 @@ def test_transfer_and_gradient_are_those_of_the_dense_nodal_equations(name, shap
     wires, g = WIRES[name], cells(shape)
     a, b, c = dense(g, wires)
     crossbar = WiredCrossbar(g, wires)
-    # tiny wires beside large cells cost the nodal equations digits, not the elimination
+    # tiny wires beside large cells cost the nodal equations digits, not the tiles
     share = 1e-6 if name == "tiny" else 1e-11
     close(crossbar.transfer, (c @ np.linalg.solve(a, b)).T, share)
     for batch in (1, 3, 20):  # fewer and more than columns
         inputs, by_current = samples(shape, batch)
         expected = dense_gradient(g, wires, inputs, by_current)
         close(crossbar.by_conductance(inputs, by_current), expected, 100 * share)
+
+
+@pytest.mark.parametrize("shape", [(130, 67), (67, 130), (150, 3)])
+def test_large_crossbars_that_no_halving_fits_are_those_of_the_nodal_equations(shape):
+    wires, g, (inputs, by_current) = WIRES["ends"], cells(shape), samples(shape, 3)
+    a, b, c = sparse_system(g, wires)
+    crossbar = WiredCrossbar(g, wires)
+    close(crossbar.transfer, (c @ splu(a).solve(b.toarray())).T, 1e-11)
+    direction = g * cells(shape, seed=3) / 1e-4
+    up, down = (
+        np.sum(WiredCrossbar(g + way * direction, wires).currents(inputs) * by_current) for way in (1e-4, -1e-4)
+    )
+    slope = np.sum(crossbar.by_conductance(inputs, by_current) * direction)
+    np.testing.assert_allclose(slope, (up - down) / 2e-4, rtol=1e-7)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
