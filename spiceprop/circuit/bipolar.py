@@ -33,8 +33,9 @@ import sympy as sp
 
 from spiceprop.circuit import junction
 from spiceprop.circuit.functions import choose, larger, less
-from spiceprop.circuit.stamps import MODEL, Charge, Environment, Stamp, multiplier, symbols_of
-from spiceprop.circuit.temperature import KELVIN, Temperatures
+from spiceprop.circuit.geometry import model_values
+from spiceprop.circuit.stamps import Charge, Environment, Stamp, multiplier, symbols_of
+from spiceprop.circuit.temperature import Temperatures
 
 COLLECTOR, BASE, EMITTER, SUBSTRATE = (sp.Symbol(f"v {name}", real=True) for name in "cbes")
 INNER = {name: sp.Symbol(f"v inner {name}", real=True) for name in ("rc", "rb", "re")}
@@ -64,7 +65,7 @@ def bipolar(roles: tuple[str, ...], environment: Environment, kind: str) -> Stam
     With a role ``model:rc``, ``model:rb`` or ``model:re`` there is an inner node.
     """
     values, sign = symbols_of(roles), 1 if kind == "npn" else -1
-    card = {role.removeprefix(MODEL): symbol for role, symbol in values.items() if role.startswith(MODEL)}
+    card = model_values(values)
     transistor = Transistor(values, card, environment)
     inner = {role: INNER[role] if role in card else outer for role, outer in OUTER.items()}
     c, b, e = (inner[role] for role in ("rc", "rb", "re"))
@@ -106,9 +107,7 @@ class Transistor:
     """Currents and charges of one transistor in the sense of an NPN."""
 
     def __init__(self, values: dict[str, sp.Symbol], card: dict[str, sp.Expr], environment: Environment):
-        celsius = values.get("temp", sp.Float(environment.temp, 17) + values.get("dtemp", 0))
-        nominal = card.get("tnom", sp.Float(environment.tnom, 17))
-        self.heat = Temperatures(celsius + KELVIN, nominal + KELVIN)
+        self.heat = Temperatures.of(values, card, environment.temp, environment.tnom)
         self.card = {name: sp.Float(value, 17) for name, value in DEFAULTS.items()} | card
         self.m, self.area = multiplier(values), values.get("area", sp.Integer(1))
         self.gmin, self.volts = sp.Float(environment.gmin, 17), self.heat.volts

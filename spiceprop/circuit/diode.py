@@ -23,8 +23,9 @@ import sympy as sp
 
 from spiceprop.circuit import junction
 from spiceprop.circuit.functions import choose, less
-from spiceprop.circuit.stamps import MINUS, MODEL, PLUS, Charge, Environment, Stamp, leaving, multiplier, symbols_of
-from spiceprop.circuit.temperature import KELVIN, Temperatures
+from spiceprop.circuit.geometry import model_values
+from spiceprop.circuit.stamps import MINUS, PLUS, Charge, Environment, Stamp, leaving, multiplier, symbols_of
+from spiceprop.circuit.temperature import Temperatures
 
 INNER = sp.Symbol("v inner", real=True)
 
@@ -42,7 +43,7 @@ def diode(roles: tuple[str, ...], environment: Environment) -> Stamp:
     With a role ``model:rs`` there is an inner node.
     """
     values = symbols_of(roles)
-    card = {role.removeprefix(MODEL): symbol for role, symbol in values.items() if role.startswith(MODEL)}
+    card = model_values(values)
     parts = Junction(values, {name: sp.Float(value, 17) for name, value in DEFAULTS.items()} | card, environment)
     inner = INNER if "rs" in card else PLUS
     start = values.get("start:+", 0) - values.get("start:-", 0)
@@ -60,9 +61,8 @@ class Junction:
     """A diode's current and charge as functions of its junction voltage."""
 
     def __init__(self, values: dict[str, sp.Symbol], card: dict[str, sp.Expr], environment: Environment):
-        celsius = values.get("temp", sp.Float(environment.temp, 17) + values.get("dtemp", 0))
-        nominal = card.get("tnom", sp.Float(environment.tnom, 17))
-        self.temperatures, self.card = Temperatures(celsius + KELVIN, nominal + KELVIN), card
+        self.temperatures = Temperatures.of(values, card, environment.temp, environment.tnom)
+        self.card = card
         self.version = environment.version
         self.m, self.gmin = multiplier(values), sp.Float(environment.gmin, 17)
         self.size = values.get("area", sp.Integer(1)) * self.m

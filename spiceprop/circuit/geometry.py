@@ -20,11 +20,16 @@ MODEL = "model:"
 SIZE = sp.Float("1e-5")  # metre
 
 
+def model_values(values: dict[str, sp.Symbol]) -> dict[str, sp.Symbol]:
+    """Of an element's values those of its ``.model``, by their names there."""
+    return {role.removeprefix(MODEL): symbol for role, symbol in values.items() if role.startswith(MODEL)}
+
+
 def nominal(values: dict[str, sp.Symbol]) -> sp.Expr:
     """At the nominal temperature, from the roles of an element and of its model."""
     if "" in values:
         return values[""]
-    card = {role.removeprefix(MODEL): symbol for role, symbol in values.items() if role.startswith(MODEL)}
+    card = model_values(values)
     for whole in ("ind", "cap"):
         if whole in card:
             return card[whole]

@@ -27,8 +27,9 @@ import sympy as sp
 
 from spiceprop.circuit import junction
 from spiceprop.circuit.functions import choose, less, ramp, smaller
-from spiceprop.circuit.stamps import MODEL, Charge, Environment, Stamp, multiplier, symbols_of
-from spiceprop.circuit.temperature import KELVIN, Temperatures
+from spiceprop.circuit.geometry import model_values
+from spiceprop.circuit.stamps import Charge, Environment, Stamp, multiplier, symbols_of
+from spiceprop.circuit.temperature import Temperatures
 
 DRAIN, GATE, SOURCE = (sp.Symbol(f"v {name}", real=True) for name in "dgs")
 INNER = {name: sp.Symbol(f"v inner {name}", real=True) for name in ("rd", "rs")}
@@ -48,7 +49,7 @@ def jfet(roles: tuple[str, ...], environment: Environment, kind: str) -> Stamp:
     With a role ``model:rd`` or ``model:rs`` there is an inner node.
     """
     values, sign = symbols_of(roles), 1 if kind == "njf" else -1
-    card = {role.removeprefix(MODEL): symbol for role, symbol in values.items() if role.startswith(MODEL)}
+    card = model_values(values)
     transistor = Transistor(values, card, environment)
     drain, source = (INNER[role] if role in card else outer for role, outer in OUTER.items())
     rows = dict.fromkeys((DRAIN, GATE, SOURCE, drain, source), sp.Integer(0))
@@ -86,9 +87,7 @@ class Transistor:
     """Currents and charges of one transistor in the sense of an N channel, all of its m together."""
 
     def __init__(self, values: dict[str, sp.Symbol], card: dict[str, sp.Expr], environment: Environment):
-        celsius = values.get("temp", sp.Float(environment.temp, 17) + values.get("dtemp", 0))
-        nominal = card.get("tnom", sp.Float(environment.tnom, 17))
-        self.heat = Temperatures(celsius + KELVIN, nominal + KELVIN)
+        self.heat = Temperatures.of(values, card, environment.temp, environment.tnom)
         self.card = {name: sp.Float(value, 17) for name, value in DEFAULTS.items()} | card
         self.m, self.gmin = multiplier(values), sp.Float(environment.gmin, 17)
         self.size = values.get("area", sp.Integer(1)) * self.m

@@ -44,8 +44,9 @@ import sympy as sp
 
 from spiceprop.circuit import junction
 from spiceprop.circuit.functions import choose, larger, less, not_above, smaller
-from spiceprop.circuit.stamps import CONSTANT, MODEL, Charge, Environment, Increment, Stamp, multiplier, symbols_of
-from spiceprop.circuit.temperature import CHARGE, KELVIN, Temperatures, gap, thermal_voltage
+from spiceprop.circuit.geometry import model_values
+from spiceprop.circuit.stamps import CONSTANT, Charge, Environment, Increment, Stamp, multiplier, symbols_of
+from spiceprop.circuit.temperature import CHARGE, Temperatures, gap, thermal_voltage
 
 DRAIN, GATE, SOURCE, BULK = (sp.Symbol(f"v {name}", real=True) for name in "dgsb")
 INNER_DRAIN, INNER_SOURCE = (sp.Symbol(f"v inner {name}", real=True) for name in "ds")
@@ -91,7 +92,7 @@ def mosfet(roles: tuple[str, ...], environment: Environment, kind: str) -> Stamp
     With a role ``model:rd`` (``model:rs``), or without it ``model:rsh``, there is an inner drain (source).
     """
     values, sign = symbols_of(roles), 1 if kind == "nmos" else -1
-    card = {role.removeprefix(MODEL): symbol for role, symbol in values.items() if role.startswith(MODEL)}
+    card = model_values(values)
     transistor = Transistor(values, card, environment, sign)
     series = transistor.series()
     d = INNER_DRAIN if "d" in series else DRAIN
@@ -134,9 +135,7 @@ class Transistor:
     """Currents and charges of one transistor in the sense of an NMOS."""
 
     def __init__(self, values: dict[str, sp.Symbol], card: dict[str, sp.Expr], environment: Environment, sign: int):
-        celsius = values.get("temp", sp.Float(environment.temp, 17) + values.get("dtemp", 0))
-        nominal = card.get("tnom", sp.Float(environment.tnom, 17))
-        self.heat = Temperatures(celsius + KELVIN, nominal + KELVIN)
+        self.heat = Temperatures.of(values, card, environment.temp, environment.tnom)
         self.given, self.sign, self.gate = card, sign, values.get(f"{CONSTANT}tpg", sp.Integer(1))
         self.card = {name: sp.Float(value, 17) for name, value in DEFAULTS.items()} | card
         self.instance = {name: values.get(name, sp.Float(value, 17)) for name, value in SIZES.items()}

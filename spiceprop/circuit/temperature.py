@@ -46,6 +46,12 @@ class Temperatures:
     device: sp.Expr
     nominal: sp.Expr
 
+    @classmethod
+    def of(cls, values: dict[str, sp.Symbol], card: dict[str, sp.Expr], temp: float, tnom: float) -> "Temperatures":
+        """From what is written with the device and its model, else from the circuit's (Celsius)."""
+        celsius = values.get("temp", sp.Float(temp, 17) + values.get("dtemp", 0))
+        return cls(celsius + KELVIN, card.get("tnom", sp.Float(tnom, 17)) + KELVIN)
+
     @property
     def equal(self) -> bool:
         return self.device == self.nominal
