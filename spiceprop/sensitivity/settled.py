@@ -34,11 +34,15 @@ FLOOR = 1e-6
 
 @dataclass(frozen=True)
 class Refined:
-    """The gradient with the last steps that were tried, and whose derivatives those before had otherwise."""
+    """The gradient with the last steps that worked, and whose derivatives those before had otherwise.
+
+    ``stopped`` says why ngspice did not get through with finer ones.
+    """
 
     analysis: Analysis
     gradient: Gradient
     changes: dict[str, float]
+    stopped: str = ""
 
     @property
     def settled(self) -> bool:
@@ -64,6 +68,8 @@ def settled_gradient(problem: Problem) -> tuple[Analysis, Gradient]:
             best, how = following, f"with trtol={CLOSER:g} times as large"
     if best.settled:
         return best.analysis, best.gradient
+    if best.stopped:
+        return best.analysis, best.gradient.warned(f"with shorter steps ngspice does not get through: {best.stopped}")
     now = best.gradient.gradients
     changes = ", ".join(f"{name} ({before:g}, now {now[name]:g})" for name, before in best.changes.items())
     return best.analysis, best.gradient.warned(
@@ -77,7 +83,7 @@ def _refined(problem: Problem, analyses: Iterable[Analysis], analysis: Analysis,
     for finer in analyses:
         trajectory = problem.run(finer)
         if not trajectory.ok:
-            break
+            return Refined(analysis, found, changes, trajectory.message)
         after = problem.gradient(finer, trajectory)
         changes = {name: found.gradients[name] for name in moved_names(found, after)}
         analysis, found = finer, after
