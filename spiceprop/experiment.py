@@ -64,6 +64,9 @@ class NetworkSection(Section):
     supplies: dict[str, float] = {}
     output: str | None = None
     crossbar: Literal["reduced", "explicit"] = "reduced"
+    coupling: Literal["mirror", "direct"] = "mirror"
+    bipolar: Literal["rows", "columns"] = "rows"
+    row_resistance: NonNegativeFloat = 0.0
     g_min: PositiveFloat = 1e-6
     g_max: PositiveFloat = 1e-4
     v_read: PositiveFloat = 0.2
@@ -89,6 +92,30 @@ class NetworkSection(Section):
             if isinstance(value, tuple) and len(value) != len(self.layers) - 1:
                 raise ValueError(f"{key} needs one value, or one for each of the {len(self.layers) - 1} crossbars")
         return self
+
+    @model_validator(mode="after")
+    def _coupled(self) -> "NetworkSection":
+        windows = any(not isinstance(layer, int) for layer in self.layers)
+        if not self.is_direct:
+            for key in ("bipolar", "row_resistance"):
+                if key in self.model_fields_set and getattr(self, key) != NetworkSection.model_fields[key].default:
+                    raise ValueError(f'{key} needs coupling = "direct": a mirror takes the difference of two columns')
+            return self
+        if set(self.per_crossbar("i_scale")) != {1.0}:
+            raise ValueError('i_scale is the ratio of current mirrors, and with coupling = "direct" there are none')
+        if self.is_paired and self.row_reference:
+            raise ValueError('row_reference has no meaning with bipolar = "columns": a row is driven by a difference')
+        if windows and (self.is_paired or self.row_resistance):
+            raise ValueError('windows with coupling = "direct" need bipolar = "rows" and row_resistance = 0')
+        return self
+
+    @property
+    def is_direct(self) -> bool:
+        return self.coupling == "direct"
+
+    @property
+    def is_paired(self) -> bool:
+        return self.is_direct and self.bipolar == "columns"
 
     def connections(self) -> list[Connection]:
         """One for each layer of neurons."""

@@ -36,7 +36,7 @@ def gradient(netlist: Netlist, name: str, transient: Transient, current) -> tupl
     trajectory = simulate(netlist, transient)
     times, counts = pad_times([trajectory.times])
     x = np.concatenate([cell.initial_unknowns[:, None], trajectory.values], axis=1)[:, :, None, None]
-    array = ArrayStates(cell, x, np.broadcast_to(current(times[:, 0])[:, None, None], x.shape[1:]))
+    array = ArrayStates(cell, x, np.broadcast_to(current(times[:, 0])[:, None, None], x.shape[1:]), cell.parameters)
     steps = find_steps(times, counts, [array])
     assert steps.unexplained.tolist() == [0]
     by_state = np.zeros((1, *x.shape[1:]))

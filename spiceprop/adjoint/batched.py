@@ -44,4 +44,4 @@ def cell_adjoint(
     by_state: dL/dx of the unknowns ``rows``, (rows, points, images, neurons), zero behind an image's last point.
     """
     kernels = kernels_of(array.cell)
-    return kernels.adjoint(array.x, array.u, steps.h, steps.theta, by_state, rows, by_parameter=by_parameter)
+    return kernels.adjoint(array.x, array.u, steps.h, steps.theta, by_state, rows, array.p, by_parameter=by_parameter)

@@ -31,16 +31,18 @@ class ArrayStates:
     """All instances of one cell along the saved points of several images.
 
     ``x`` (unknowns, points, images, neurons) with t = 0 in front and the last point repeated where an image has
-    fewer points than another; ``u`` (points, images, neurons) the input currents in ampere.
+    fewer points than another; ``u`` (points, images, neurons) the input currents in ampere; ``p`` the cell's parameters
+    (parameters,), or of each neuron (parameters, neurons).
     """
 
     cell: Cell
     x: np.ndarray
     u: np.ndarray
+    p: np.ndarray
 
     def chosen(self, images: np.ndarray) -> "ArrayStates":
         """Of the images that a mask chooses."""
-        return ArrayStates(self.cell, self.x[:, :, images], self.u[:, images])
+        return ArrayStates(self.cell, self.x[:, :, images], self.u[:, images], self.p)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def find_steps(times: np.ndarray, counts: np.ndarray, arrays: list[ArrayStates])
     h = np.where(real, np.diff(times, axis=0, prepend=0.0), 1.0)
     trapezoid, euler, charges = np.zeros(h.shape), np.zeros(h.shape), 0
     for array in arrays:
-        residuals = kernels_of(array.cell).rule_residuals(array.x, array.u, h)
+        residuals = kernels_of(array.cell).rule_residuals(array.x, array.u, h, array.p)
         trapezoid += residuals[0]
         euler += residuals[1]
         charges += len(array.cell.system.charges) * array.x.shape[3]

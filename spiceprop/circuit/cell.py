@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from spiceprop.circuit.mna import System, cell_system
+from spiceprop.circuit.mna import LOAD, System, cell_system
 from spiceprop.netlist import Netlist, evaluate, flatten_subcircuit
 from spiceprop.netlist.flat import FlatCircuit
 
@@ -23,7 +23,7 @@ class Cell:
     name: of the ``.subckt``.
     circuit: its elements, opened up.
     system: its symbolic equations.
-    parameter_names: the subcircuit's parameters that the equations depend on.
+    parameter_names: the subcircuit's parameters that the equations depend on; behind them `LOAD`, where it is loaded.
     parameters: their values, shape (parameters,).
     output: the node that is read out and drives rows, the membrane.
     """
@@ -37,11 +37,18 @@ class Cell:
 
     @classmethod
     def from_netlist(
-        cls, netlist: Netlist, name: str, supplies: dict[str, float] | None = None, output: str | None = None
+        cls,
+        netlist: Netlist,
+        name: str,
+        supplies: dict[str, float] | None = None,
+        output: str | None = None,
+        *,
+        loaded: bool = False,
     ) -> "Cell":
         """The cell of a ``.subckt``: its first port is the input, its others are supplies.
 
-        The membrane is the node ``output`` of the subcircuit, or the input itself.
+        The membrane is the node ``output`` of the subcircuit, or the input itself. Of a ``loaded`` cell what drives the
+        input has a conductance, too: 0 unless another value is given where the cell is simulated.
 
         Raises
         ------
@@ -60,7 +67,7 @@ class Cell:
             )
         own = circuit.scope.own
         defaults = {parameter: evaluate(value, circuit.scope) for parameter, value in own.items()}
-        system = cell_system(circuit, supplies)
+        system = cell_system(circuit, supplies, loaded=loaded)
         if f"v({first})" not in system.names:
             raise netlist.sources[0].whole_error(f".subckt {name} holds its first port: it cannot be a membrane")
         row = system.names.index(f"v({first})")
@@ -75,12 +82,22 @@ class Cell:
                 f".subckt {name} has no node '{output}' that could be its membrane ([network] output): it has {nodes}"
             )
         names = list(system.parameters)
-        values = np.array([defaults[parameter] for parameter in names])
+        values = np.array([(defaults | {LOAD.name: 0.0})[parameter] for parameter in names])
         return cls(name.lower(), circuit, system, names, values, output)
+
+    @property
+    def own_parameters(self) -> int:
+        """How many of the parameters are the subcircuit's own."""
+        return len(self.parameter_names) - (LOAD.name in self.parameter_names)
 
     @property
     def size(self) -> int:
         return len(self.system.names)
+
+    @cached_property
+    def port(self) -> int:
+        """Index in x of the voltage at the input."""
+        return self.system.names.index(f"v({self.circuit.ports[0]})")
 
     @cached_property
     def membrane(self) -> int:

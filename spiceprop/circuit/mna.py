@@ -6,7 +6,8 @@
 
 x holds the node voltages and the currents of the branches of V, E, H and V-type B elements; u is the input
 current that flows into the first port; p are the subcircuit's parameters; A says where each charge's current
-flows. A current counts as positive when it leaves a node.
+flows. A current counts as positive when it leaves a node. What drives the first port may have a conductance of its own
+to ground (a Norton source), which is then a further parameter, `LOAD`.
 
 Two exact reductions keep the system small. A node held by a DC voltage source towards a known node is known:
 it leaves x, its row leaves f, and the source's branch with it (unless F, H or i() ask for that current).
@@ -27,6 +28,7 @@ from spiceprop.netlist.flat import FlatCircuit, FlatElement, element_name
 from spiceprop.netlist.tree import Device
 
 INPUT = sp.Symbol("input current", real=True)
+LOAD = sp.Symbol("input conductance", real=True)
 
 
 @dataclass(frozen=True)
@@ -147,12 +149,13 @@ class Builder(Rows):
                     return self.known[f"v({other})"] + (start if node == flat.nodes[0] else -start)
         return sp.Integer(0)
 
-    def build(self) -> System:
+    def build(self, *, loaded: bool = False) -> System:
         for flat in self.circuit.elements:
             if flat.name not in self.held:
                 self.stamp(flat)
         if self.circuit.ports:
-            self._add(f"v({self.circuit.ports[0]})", -INPUT)
+            port = f"v({self.circuit.ports[0]})"
+            self._add(port, LOAD * self.unknown(port) - INPUT if loaded else -INPUT)
         for rows, *_ in self.charges:
             for row in rows:
                 self._add(row, sp.Integer(0))
@@ -166,7 +169,7 @@ class Builder(Rows):
             charges=charges,
             initial_charges=initial,
             initial_unknowns=[self.initial_node(name[2:-1]) if name[0] == "v" else sp.Integer(0) for name in names],
-            parameters=dict(self.translator.parameters),
+            parameters=self.translator.parameters | ({LOAD.name: LOAD} if loaded else {}),
         )
 
     def _joined_charges(self, names: list[str]) -> tuple[sp.Matrix, list[sp.Expr], list[sp.Expr]]:
@@ -182,6 +185,6 @@ class Builder(Rows):
         return columns[:, list(pivots)], list(charges), list(initial)
 
 
-def cell_system(circuit: FlatCircuit, supplies: dict[str, float]) -> System:
+def cell_system(circuit: FlatCircuit, supplies: dict[str, float], *, loaded: bool = False) -> System:
     """The equations of a subcircuit whose further ports are held at ``supplies`` (volts)."""
-    return Builder(circuit, supplies).build()
+    return Builder(circuit, supplies).build(loaded=loaded)

@@ -54,7 +54,7 @@ class InProcess:
         simulated = time.perf_counter()
         run = back = None
         if waves.solved.any():
-            run = self.engine.forward(waves.chosen(waves.solved), task.labels[waves.solved], self.readout)
+            run = self.engine.forward(network, waves.chosen(waves.solved), task.labels[waves.solved], self.readout)
             back = self.engine.backward(network, run) if task.gradient else None
         ends = [(Status.OK, "") if solved else (Status.NOT_CONVERGED, NO_SOLUTION) for solved in waves.solved]
         result = collect(network, task, ends, run, back)

@@ -233,7 +233,7 @@ def chunks(
     current = network.with_conductances(conductances)
     currents = current.input_currents(samples)
     inputs = currents if network.reduced else current.inputs(samples)
-    sent = [None, *conductances[1:]] if network.reduced else list(conductances)
+    sent = [current.crossbars[0].beside_its_currents(), *conductances[1:]] if network.reduced else list(conductances)
     for start in range(0, len(samples), size):
         part = slice(start, start + size)
         yield Task(inputs[part], currents[part], labels[part], sent, version, gradient, detail)

@@ -72,6 +72,7 @@ class Result:
     losses: (images,).
     by_input: dL/du of the first layer, (images, neurons); empty without gradient.
     by_weight: summed over the images, (rows, columns) for each later crossbar.
+    by_load: summed over the images, of each crossbar; see `network.direct`.
     unexplained: (images,) steps whose integration rule was not recognised.
     simulation_seconds, gradient_seconds: wall time spent in each, summed over the chunk.
     retried: images whose process died or hung once.
@@ -86,6 +87,7 @@ class Result:
     losses: np.ndarray
     by_input: np.ndarray
     by_weight: list[np.ndarray]
+    by_load: list[np.ndarray]
     unexplained: np.ndarray
     simulation_seconds: float
     gradient_seconds: float
@@ -159,10 +161,10 @@ class Worker:
     def set_synapses(self, network: Network) -> None:
         """Set ngspice's synapses to those of a network like the job's."""
         program = self.job.program
-        elsewhere = [device.layer for device in program.crossbars]
+        elsewhere = [device.place for device in program.crossbars]
         self.simulator.alter(program.synapses, network.synaptic_values(elsewhere))
         for device in program.crossbars:
-            self.simulator.fill(device.library, "transconductances", network.transconductances(device.layer))
+            self.simulator.fill(device.library, "transconductances", network.matrix(device.place))
 
 
 def serve(connection: Line, job: Job) -> None:
@@ -194,14 +196,15 @@ def collect(
     """The result of a task, from how each image ended and what is known of those that ended ok."""
     images, ok = len(ends), np.array([status is Status.OK for status, _ in ends], dtype=bool)
     scores, losses = np.full((images, network.layers[-1]), np.nan), np.full(images, np.nan)
-    by_input = np.zeros((images if task.gradient else 0, network.layers[1]))
-    by_weight = [np.zeros(crossbar.g.shape[1:]) for crossbar in network.crossbars[1:]]
+    by_input = np.zeros((images if task.gradient else 0, network.lanes[1]))
+    by_weight = [np.zeros(crossbar.weights.shape) for crossbar in network.crossbars[1:]]
+    by_load = [crossbar.by_load(*np.zeros((2, 1, crossbar.neurons))) for crossbar in network.crossbars]
     unexplained = np.zeros(images, dtype=int)
     if run:
         scores[ok], losses[ok] = run.reading.scores, run.reading.losses
     if back:
         by_input[ok], unexplained[ok] = back.by_input, back.steps.unexplained
-        by_weight = back.by_weight
+        by_weight, by_load = back.by_weight, back.by_load
     return Result(
         statuses=[status for status, _ in ends],
         messages=[message for _, message in ends],
@@ -210,6 +213,7 @@ def collect(
         losses=losses,
         by_input=by_input,
         by_weight=by_weight,
+        by_load=by_load,
         unexplained=unexplained,
         simulation_seconds=0.0,
         gradient_seconds=0.0,

@@ -38,26 +38,29 @@ class CompiledCrossbar:
 
     Attributes
     ----------
-    layer: of the neurons behind it, counted from 1.
+    place: kind, and layer of the neurons behind it, counted from 1.
     library: the file to load.
     model: of the device.
     """
 
-    layer: int
+    place: tuple[str, int]
     library: str
     model: str
 
     def lines(self, nodes: list[str]) -> list[str]:
         """Element and model; ``nodes`` are the membranes before, the reference, the bias, the neurons behind."""
-        return [f"ncrossbar{self.layer} {' '.join(nodes)} {self.model}m", f".model {self.model}m {self.model}"]
+        kind, layer = self.place
+        return [f"n{kind}{layer} {' '.join(nodes)} {self.model}m", f".model {self.model}m {self.model}"]
 
 
-def compiled_crossbar(layer: int, rows: np.ndarray, driven: int, columns: int, *, bias: bool) -> CompiledCrossbar:
+def compiled_crossbar(
+    place: tuple[str, int], rows: np.ndarray, driven: int, columns: int, *, bias: bool
+) -> CompiledCrossbar:
     """The device of a crossbar, from the cache or compiled now.
 
     Parameters
     ----------
-    layer: of the neurons behind it; crossbars of one network have libraries of their own.
+    place: kind and layer of the neurons behind it; crossbars of one network have libraries of their own.
     rows: which of the ``driven`` rows each place sees, (places, inputs).
     columns: neurons at each place.
     bias: whether a further row is always on.
@@ -67,8 +70,8 @@ def compiled_crossbar(layer: int, rows: np.ndarray, driven: int, columns: int, *
     NotCompiled: no compiler, or it fails.
     """
     places, inputs = rows.shape
-    described = f"{layer} {driven} {columns} {bias} {rows.shape} {rows.tobytes().hex()}"
-    name = f"crossbar{layer}_{hashlib.sha256(described.encode()).hexdigest()[:12]}"
+    described = f"{'_'.join(map(str, place))} {driven} {columns} {bias} {rows.shape} {rows.tobytes().hex()}"
+    name = f"{place[0]}{place[1]}_{hashlib.sha256(described.encode()).hexdigest()[:12]}"
     sizes = [
         f'#define NAME "{name}"',
         f"enum {{ PLACES = {places}, INPUTS = {inputs}, COLUMNS = {columns}, BIAS = {int(bias)}, DRIVEN = {driven} }};",
@@ -78,4 +81,4 @@ def compiled_crossbar(layer: int, rows: np.ndarray, driven: int, columns: int, *
     def source() -> str:
         return filled(template("crossbar_device.c"), {"sizes": sizes, "osdi": template("osdi.h").splitlines()})
 
-    return CompiledCrossbar(layer, str(binary(described, source, VERSION)), name)
+    return CompiledCrossbar(place, str(binary(described, source, VERSION)), name)

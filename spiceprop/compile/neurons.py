@@ -16,7 +16,7 @@ import sympy as sp
 
 from spiceprop.circuit import Cell
 from spiceprop.circuit.functions import numeric_value
-from spiceprop.circuit.mna import INPUT
+from spiceprop.circuit.mna import INPUT, LOAD
 from spiceprop.compile.osdi import Device
 from spiceprop.compile.toolchain import NotCompiled
 from spiceprop.netlist.numbers import format_number
@@ -81,7 +81,9 @@ def compiled_neuron(cell: Cell) -> CompiledNeuron:
     currents = tuple(name for name in system.names if name.startswith("i("))
     start = cell.initial_unknowns
     _check_start(cell)
-    rows = [sp.sympify(row).subs(INPUT, 0) for row in system.residual]
+    # what drives a neuron are elements of their own
+    rows = [sp.sympify(row).subs({INPUT: 0, LOAD: 0}) for row in system.residual]
+    parameters = {name: symbol for name, symbol in system.parameters.items() if symbol != LOAD}
     charges = list(system.incidence * sp.Matrix(system.charges)) if system.charges else [sp.Integer(0)] * len(rows)
     equations = "\n".join(map(sp.srepr, [*rows, *charges]))
     device = Device(
@@ -91,8 +93,8 @@ def compiled_neuron(cell: Cell) -> CompiledNeuron:
         unknowns=system.unknowns,
         currents=rows,
         charges=charges,
-        parameters=system.parameters,
-        defaults=[float(value) for value in cell.parameters],
+        parameters=parameters,
+        defaults=[float(value) for value in cell.parameters[: cell.own_parameters]],
         width=WIDTH,
     )
     found = tuple(float(value) for value in start[: len(voltages)])

@@ -12,6 +12,7 @@ range; with ten more points it is as good as ngspice's (measured in ``tests/engi
 """
 
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from spiceprop.compile import AdjointResult, kernels_of
 from spiceprop.compile.schemes import Scheme, theta_of
 from spiceprop.engines.deck import Transient
 from spiceprop.network import Backward, Forward, Network, Readout
+from spiceprop.network.backward import joined
+from spiceprop.network.relaxation import relaxed
 
 FIRST_STEP = 2.0**-10  # of the longest
 
@@ -58,7 +61,7 @@ class NativeEngine:
 
     def bytes_an_image(self, network: Network) -> int:
         """Of the waveforms of all its unknowns."""
-        return sum(network.layers[1:]) * network.cell.size * len(self.times) * self.kernels.dtype.itemsize
+        return sum(network.lanes[1:]) * network.cell.size * len(self.times) * self.kernels.dtype.itemsize
 
     def simulate(self, network: Network, currents: np.ndarray) -> Waveforms:
         """Images by the currents into the first layer's neurons, (images, neurons), in ampere."""
@@ -71,51 +74,68 @@ class NativeEngine:
         for layer in range(lowest, len(network.layers)):
             if arrays:
                 u = network.crossbars[layer - 1].currents(network.row_voltages(arrays[-1].x[cell.membrane]))
-            u = self._rounded(u)
-            x, ok = self.kernels.transient(u, self.h, self.scheme, self._rounded(cell.parameters))
-            arrays.append(ArrayStates(cell, x, np.broadcast_to(u, x.shape[1:])))
+            array, ok = self._layer(network, layer, self._rounded(u))
+            arrays.append(array)
             solved &= ok.all(axis=-1)
         return Waveforms(arrays, solved)
 
-    def forward(self, arrays: list[ArrayStates], labels: np.ndarray, readout: Readout) -> Forward:
+    def _layer(self, network: Network, layer: int, u: np.ndarray) -> tuple[ArrayStates, np.ndarray]:
+        """A layer's states, and which lanes (images, neurons) were solved."""
+        cell, p = network.cell, self._rounded(network.parameters(layer))
+
+        def sweep(added: np.ndarray | None) -> tuple[ArrayStates, np.ndarray]:
+            all_currents = u if added is None else u + added
+            x, ok = self.kernels.transient(all_currents, self.h, self.scheme, p)
+            return ArrayStates(cell, x, np.broadcast_to(all_currents, x.shape[1:]), p), ok
+
+        return relaxed(sweep, lambda found: found[0].x[cell.port], network.crossbars[layer - 1].mutual)
+
+    def forward(self, network: Network, arrays: list[ArrayStates], labels: np.ndarray, readout: Readout) -> Forward:
         """States with their reading."""
         last = arrays[-1]
         images = last.x.shape[2]
         times = np.repeat(self.times[:, None], images, axis=1)
-        reading = readout.read(times, last.x[last.cell.membrane], labels)
+        reading = readout.read(times, network.potentials(last.x[last.cell.membrane]), labels)
         return Forward(times, np.full(images, len(times)), arrays, reading)
 
     def backward(self, network: Network, run: Forward, *, with_parameters: bool = False) -> Backward:
         """One sweep from the last layer to the first; parameters' derivatives are summed over images and neurons."""
-        layers, by_weight = self._back_to(network, 1, run, with_parameters)
+        layers, by_weight, by_load = self._back_to(network, 1, run, with_parameters)
         by_parameter = np.zeros(len(network.cell.parameters) if with_parameters else 0)
         if with_parameters:
             for adjoint in reversed(layers):
                 by_parameter += adjoint.by_parameter.sum(axis=(1, 2), dtype=float)
         by_input = layers[0].by_input.sum(axis=0, dtype=float)
-        return Backward(by_input, by_weight, by_parameter, layers, self._steps(run))
+        return Backward(by_input, by_weight, by_load, by_parameter, layers, self._steps(run))
 
     def _back_to(
         self, network: Network, lowest: int, run: Forward, with_parameters: bool = False
-    ) -> tuple[list[AdjointResult], list[np.ndarray]]:
-        """Adjoints of the layers from ``lowest`` up, and dL/dweights of the crossbars between them."""
+    ) -> tuple[list[AdjointResult], list[np.ndarray], list[np.ndarray]]:
+        """Adjoints of the layers from ``lowest`` up, dL/dweights of the crossbars between them, and dL/dloads."""
         cell, membrane = network.cell, network.cell.membrane
-        p, by_membrane = self._rounded(cell.parameters), self._rounded(run.reading.by_potential)
+        by_membrane = self._rounded(network.by_membrane(run.reading.by_potential))
         layers: list[AdjointResult] = []
         by_weight: list[np.ndarray] = []
+        by_load: list[np.ndarray] = []
         for layer in range(len(network.layers) - 1, lowest - 1, -1):
             array, crossbar = run.arrays[layer - 1], network.crossbars[layer - 1]
-            adjoint = self.kernels.transient_adjoint(
-                self.scheme,
-                *(array.x, array.u, self.h, by_membrane[None], [membrane], p),
-                by_parameter=with_parameters,
-            )
+
+            def sweep(by_port: np.ndarray | None, array: ArrayStates = array, slope: np.ndarray = by_membrane):
+                by_state, rows = joined(slope, by_port, cell)
+                return self.kernels.transient_adjoint(
+                    self.scheme,
+                    *(array.x, array.u, self.h, by_state, rows, array.p),
+                    by_parameter=with_parameters,
+                )
+
+            adjoint = relaxed(sweep, attrgetter("by_input"), None if crossbar.mutual is None else crossbar.mutual.T)
             layers.insert(0, adjoint)
+            by_load.insert(0, crossbar.by_load(array.x[cell.port], adjoint.by_input))
             if layer > lowest:
                 rows = network.row_voltages(run.arrays[layer - 2].x[membrane])
                 by_weight.insert(0, crossbar.by_weight(rows, adjoint.by_input))
-                by_membrane = crossbar.backwards(network.wiring.row_gain * adjoint.by_input)
-        return layers, by_weight
+                by_membrane = network.by_membrane(crossbar.backwards(network.wiring.row_gain * adjoint.by_input))
+        return layers, by_weight, by_load
 
     def _steps(self, run: Forward) -> Steps:
         """The grid's, all of them known."""

@@ -60,14 +60,16 @@ class TabulatedEngine(NativeEngine):
 
     def backward(self, network: Network, run: Forward) -> Backward:
         first = run.arrays[0]
-        layers, by_weight = self._back_to(network, 2, run)
+        layers, by_weight, by_load = self._back_to(network, 2, run)
         by_points = self._mixed(self.curves.mix.T, layers[0].by_input)
         crossbar = network.crossbars[1]
         by_weight.insert(0, crossbar.by_weight(first.rows, by_points))
         by_membrane = crossbar.backwards(network.wiring.row_gain * by_points)
         by_input = self.curves.backwards(by_membrane, first.places)
         layers.insert(0, AdjointResult(by_input, None))
-        return Backward(by_input.astype(float), by_weight, np.zeros(0), layers, self._steps(run))
+        return Backward(
+            by_input.astype(float), by_weight, [np.zeros(0), *by_load], np.zeros(0), layers, self._steps(run)
+        )
 
     @staticmethod
     def _mixed(mix: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -3,9 +3,10 @@
 
 The gradient comes from the adjoint of ngspice's steps (`network.backward`); torch's optimisers turn it into an
 update. What is optimised are both conductances of every pair, as theta = (g - g_min) / (g_max - g_min). The loss
-depends on their difference, so both have the same slope with opposite signs, and one move, which the optimiser makes
-of that slope, is added to one and taken from the other; then theta is clipped to [0, 1], so a pair is physical at
-every step. Sums over images run in image order, with one torch thread, so a run repeats bit for bit.
+depends on their difference alone where columns end in current mirrors, so both have the same slope with opposite
+signs, and one move, which the optimiser makes of that slope, is added to one and taken from the other. Where columns
+are membranes, cells load them, too, and each has a move of its own. Then theta is clipped to [0, 1], so a pair is
+physical at every step. Sums over images run in image order, with one torch thread, so a run repeats bit for bit.
 
 ``adam`` and ``sgd`` scale each conductance's slope by itself. ``muon`` takes a crossbar's momentum as a whole and makes
 all its singular values nearly 1 (K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024), so
@@ -50,9 +51,12 @@ def batch_gradient(network: Network, samples: np.ndarray, results: list[Result])
     by_input = np.concatenate([result.by_input for result in results])
     # one product for the batch: one a task would write its result, as large as the crossbar, each time
     first = network.crossbars[0].by_weight(network.v_read * samples, by_input)
-    later = [np.add.reduce(parts) for parts in zip(*(result.by_weight for result in results), strict=True)]
-    pairs = zip(network.crossbars, [first, *later], strict=True)
-    return [crossbar.pair_gradient(slope / good) for crossbar, slope in pairs]
+    later, loads = (
+        [np.add.reduce(parts) for parts in zip(*planes, strict=True)]
+        for planes in ([result.by_weight for result in results], [result.by_load for result in results])
+    )
+    pairs = zip(network.crossbars, [first, *later], loads, strict=True)
+    return [crossbar.pair_gradient(slope / good, load / good) for crossbar, slope, load in pairs]
 
 
 class ConductanceOptimiser:
@@ -73,7 +77,10 @@ class ConductanceOptimiser:
         self.bounds = Bounds(experiment.network.g_min, experiment.network.g_max)
         self.clip = training.clip
         self.theta = [torch.tensor((g - self.bounds.g_min) / self.bounds.span) for g in conductances]
-        self.moves = [torch.zeros_like(theta[0]) for theta in self.theta]
+        network = experiment.network
+        # of both cells of a pair at once, or of cells as they stand in the array
+        self.beside = {"rows": 0, "columns": 1}[network.bipolar] if network.is_direct else None
+        self.moves = [torch.zeros_like(self._of_moves(theta)) for theta in self.theta]
         for move in self.moves:
             move.grad = torch.empty_like(move)  # one for all updates
         self.optimiser = _optimiser(training.optimiser, self.moves, section.rate)
@@ -82,20 +89,31 @@ class ConductanceOptimiser:
     def step(self, gradients: list[np.ndarray]) -> float:
         """One update; the norm of the gradient per unit of conductance range before clipping.
 
-        gradients: (2, rows, columns) each, in 1/S, opposite in the cells of a pair, as `batch_gradient` makes them.
+        gradients: (2, rows, columns) each, in 1/S, as `batch_gradient` makes them: opposite in the cells of a pair
+        where columns end in current mirrors.
         """
         for move, gradient in zip(self.moves, gradients, strict=True):
-            torch.mul(torch.from_numpy(gradient[0]), self.bounds.span, out=move.grad)
-        # over both cells of each pair
-        norm = PAIR * float(torch.nn.utils.clip_grad_norm_(self.moves, self.clip / PAIR))
+            torch.mul(self._of_moves(torch.from_numpy(gradient)), self.bounds.span, out=move.grad)
+        both = PAIR if self.beside is None else 1.0  # the norm is over both cells of each pair
+        norm = both * float(torch.nn.utils.clip_grad_norm_(self.moves, self.clip / both))
         if np.isfinite(norm):
             self.optimiser.step()
             for (plus, minus), move in zip(self.theta, self.moves, strict=True):
-                plus.add_(move).clamp_(0.0, 1.0)
-                minus.sub_(move).clamp_(0.0, 1.0)
+                if self.beside is None:
+                    plus.add_(move)
+                    minus.sub_(move)
+                else:
+                    for plane, own in zip((plus, minus), move.chunk(2, self.beside), strict=True):
+                        plane.add_(own)
+                for plane in (plus, minus):
+                    plane.clamp_(0.0, 1.0)
                 move.zero_()
         self._advance_schedule(1)
         return norm
+
+    def _of_moves(self, pairs: torch.Tensor) -> torch.Tensor:
+        """Of (2, rows, columns) what moves by itself, as a matrix."""
+        return pairs[0] if self.beside is None else torch.cat(tuple(pairs), self.beside)
 
     def conductances(self) -> list[np.ndarray]:
         """(2, rows, columns) each, in siemens, within the bounds."""

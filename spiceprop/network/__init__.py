@@ -3,13 +3,16 @@
 
 from spiceprop.network.backward import Backward, Forward, backward, forward
 from spiceprop.network.crossbar import Crossbar, random_pairs
+from spiceprop.network.direct import DirectCrossbar
 from spiceprop.network.network import Network, Program
 from spiceprop.network.readout import Reading, Readout
-from spiceprop.network.text import NeuronSource, Wiring
+from spiceprop.network.source import NeuronSource
+from spiceprop.network.text import Wiring
 
 __all__ = [
     "Backward",
     "Crossbar",
+    "DirectCrossbar",
     "Forward",
     "Network",
     "NeuronSource",

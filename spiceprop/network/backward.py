@@ -6,19 +6,23 @@ The layers are coupled at each point alone, u_k(t_n) = r_k(t_n) W_k with the row
 
     dL/dW_k = sum_n r_k(t_n)' a_k(t_n),        dL/dv_(k-1)(t_n) += row_gain a_k(t_n) W_k'.
 
-The first layer's rows are constant: its gradient is an outer product of the rows with sum_n a_1(t_n).
+The first layer's rows are constant: its gradient is an outer product of the rows with sum_n a_1(t_n). Columns that
+are membranes load them, and let them see each other where drivers have a resistance: see `direct` and `relaxation`.
 """
 
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 
 from spiceprop.adjoint.batched import cell_adjoint
 from spiceprop.adjoint.steps import ArrayStates, Steps, find_steps, pad_times
+from spiceprop.circuit import Cell
 from spiceprop.compile import AdjointResult
 from spiceprop.engines import Trajectory
 from spiceprop.network.network import Network
 from spiceprop.network.readout import Reading, Readout
+from spiceprop.network.relaxation import relaxed
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Backward:
     ----------
     by_input: dL/du of the first layer's constant input currents, (images, neurons), per ampere.
     by_weight: of the later crossbars, (rows, columns) each, per siemens, summed over images.
+    by_load: of each crossbar, summed over images; see `direct`.
     by_parameter: of the neuron's parameters, summed over images and neurons, (parameters,); empty unless asked.
     layers: the adjoint along the waveforms of each layer.
     steps: rules and lengths of the steps.
@@ -46,6 +51,7 @@ class Backward:
 
     by_input: np.ndarray
     by_weight: list[np.ndarray]
+    by_load: list[np.ndarray]
     by_parameter: np.ndarray
     layers: list[AdjointResult]
     steps: Steps
@@ -70,26 +76,45 @@ def forward(
             u = np.broadcast_to(currents, (len(times), *currents.shape))
         else:
             u = network.crossbars[layer].currents(network.row_voltages(states[layer - 1][membrane]))
-        arrays.append(ArrayStates(network.cell, x, u))
-    return Forward(times, counts, arrays, readout.read(times, states[-1][membrane], labels))
+        mutual = network.crossbars[layer].mutual
+        if mutual is not None:
+            u = u + x[network.cell.port] @ mutual
+        arrays.append(ArrayStates(network.cell, x, u, network.parameters(layer + 1)))
+    return Forward(times, counts, arrays, readout.read(times, network.potentials(states[-1][membrane]), labels))
 
 
 def backward(network: Network, run: Forward, *, with_parameters: bool = False) -> Backward:
     """One sweep from the last layer to the first."""
     cell, membrane = network.cell, network.cell.membrane
     steps = find_steps(run.times, run.counts, run.arrays)
-    by_membrane = run.reading.by_potential
+    by_membrane = network.by_membrane(run.reading.by_potential)
     layers: list[AdjointResult] = []
     by_weight: list[np.ndarray] = []
+    by_load: list[np.ndarray] = []
     by_parameter = np.zeros(len(cell.parameters) if with_parameters else 0)
     for layer in range(len(run.arrays) - 1, -1, -1):
-        array = run.arrays[layer]
-        adjoint = cell_adjoint(array, steps, by_membrane[None], [membrane], by_parameter=with_parameters)
+        array, crossbar = run.arrays[layer], network.crossbars[layer]
+
+        def sweep(by_port: np.ndarray | None, array: ArrayStates = array, slope: np.ndarray = by_membrane):
+            by_state, rows = joined(slope, by_port, cell)
+            return cell_adjoint(array, steps, by_state, rows, by_parameter=with_parameters)
+
+        adjoint = relaxed(sweep, attrgetter("by_input"), None if crossbar.mutual is None else crossbar.mutual.T)
         layers.insert(0, adjoint)
+        by_load.insert(0, crossbar.by_load(array.x[cell.port], adjoint.by_input))
         if with_parameters:
             by_parameter += adjoint.by_parameter.sum(axis=(1, 2))
         if layer:
             rows = network.row_voltages(run.arrays[layer - 1].x[membrane])
-            by_weight.insert(0, network.crossbars[layer].by_weight(rows, adjoint.by_input))
-            by_membrane = network.wiring.row_gain * network.crossbars[layer].backwards(adjoint.by_input)
-    return Backward(layers[0].by_input.sum(axis=0), by_weight, by_parameter, layers, steps)
+            by_weight.insert(0, crossbar.by_weight(rows, adjoint.by_input))
+            by_membrane = network.by_membrane(network.wiring.row_gain * crossbar.backwards(adjoint.by_input))
+    return Backward(layers[0].by_input.sum(axis=0), by_weight, by_load, by_parameter, layers, steps)
+
+
+def joined(by_membrane: np.ndarray, by_port: np.ndarray | None, cell: Cell) -> tuple[np.ndarray, list[int]]:
+    """dL/dx (rows, points, images, neurons), and which unknowns its rows are."""
+    if by_port is None:
+        return by_membrane[None], [cell.membrane]
+    if cell.port == cell.membrane:
+        return (by_membrane + by_port)[None], [cell.membrane]
+    return np.stack([np.broadcast_to(by_membrane, by_port.shape), by_port]), [cell.membrane, cell.port]

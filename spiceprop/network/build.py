@@ -8,8 +8,11 @@ from spiceprop.engines import Transient
 from spiceprop.experiment import Circuit, NetworkSection
 from spiceprop.netlist import read_netlist
 from spiceprop.network.crossbar import Crossbar, random_pairs
+from spiceprop.network.direct import DirectCrossbar
 from spiceprop.network.network import Network
-from spiceprop.network.text import NeuronSource, Wiring
+from spiceprop.network.source import NeuronSource
+from spiceprop.network.text import Wiring
+from spiceprop.network.windows import Connection
 
 
 def build_network(circuit: Circuit, seed: int = 0) -> Network:
@@ -21,20 +24,17 @@ def build_network(circuit: Circuit, seed: int = 0) -> Network:
     generator = np.random.default_rng(seed)
     found, bounds = section.connections(), (section.g_min, section.g_max)
     layers = (section.layers[0], *(part.neurons for part in found))
-    cell = Cell.from_netlist(source.netlist, circuit.neuron_subcircuit, section.supplies, section.output)
+    cell = Cell.from_netlist(
+        source.netlist, circuit.neuron_subcircuit, section.supplies, section.output, loaded=section.is_direct
+    )
     volts = {port.lower(): value for port, value in section.supplies.items()}
     supplies = {port: volts[port] for port in cell.circuit.ports[1:]}
     return Network(
-        wiring=Wiring(layers, section.row_gain, section.row_reference, supplies, _inside(cell)),
+        wiring=Wiring(layers, section.row_gain, section.row_reference, supplies, _inside(cell), section.is_paired),
         source=source,
         cell=cell,
         crossbars=tuple(
-            Crossbar(
-                _with_bias(section, random_pairs(part.rows, part.columns, *bounds, spread, generator)),
-                scale,
-                part.windows,
-                section.bias,
-            )
+            _crossbar(section, part, random_pairs(part.rows, part.columns, *bounds, spread, generator), scale)
             for part, scale, spread in zip(found, scales, spreads, strict=True)
         ),
         transient=Transient(
@@ -46,6 +46,13 @@ def build_network(circuit: Circuit, seed: int = 0) -> Network:
         v_read=section.v_read,
         reduced=section.crossbar == "reduced",
     )
+
+
+def _crossbar(section: NetworkSection, part: Connection, pairs: np.ndarray, scale: float) -> Crossbar:
+    common = _with_bias(section, pairs), scale, part.windows, section.bias
+    if section.is_direct:
+        return DirectCrossbar(*common, section.bipolar, section.row_resistance)
+    return Crossbar(*common)
 
 
 def _inside(cell: Cell) -> str | None:

@@ -44,14 +44,34 @@ class Crossbar:
         return self.windows.total if self.windows else self.g.shape[1] - bool(self.bias)
 
     @property
+    def membranes(self) -> int:
+        """Of the layer before, which drive rows."""
+        return self.driven
+
+    @property
     def seen(self) -> np.ndarray:
-        """Which of the driven rows each place sees, (places, rows): all, where there are no windows."""
-        return self.windows.rows if self.windows else np.arange(self.driven)[None]
+        """Which of the membranes before each place sees, (places, membranes): all, where there are no windows."""
+        return self.windows.rows if self.windows else np.arange(self.membranes)[None]
+
+    @property
+    def columns(self) -> int:
+        """Neurons at one place."""
+        return self.g.shape[2]
 
     @property
     def neurons(self) -> int:
         """Columns at all places."""
-        return self.g.shape[2] * (self.windows.count if self.windows else 1)
+        return self.columns * (self.windows.count if self.windows else 1)
+
+    @property
+    def load(self) -> np.ndarray | None:
+        """Conductance from each membrane to ground, (neurons,), in siemens: none behind a current mirror."""
+        return None
+
+    @property
+    def mutual(self) -> np.ndarray | None:
+        """Currents into neurons by the voltages of the others, (of, into), in siemens: none behind a current mirror."""
+        return None
 
     @property
     def weights(self) -> np.ndarray:
@@ -87,13 +107,13 @@ class Crossbar:
 
     def transconductances(self, row_gain: float) -> np.ndarray:
         """From membranes, and from the bias where there is one, to neuron currents, (rows, columns), in siemens."""
-        found = self.weights
+        found = self.weights.copy()
         found[: -1 if self.bias else None] *= row_gain
         return found
 
     def _by_place(self, neurons: np.ndarray) -> np.ndarray:
         """(..., neurons) as (..., places, columns)."""
-        return neurons.reshape(*neurons.shape[:-1], self.windows.count, self.g.shape[2])
+        return neurons.reshape(*neurons.shape[:-1], self.windows.count, self.columns)
 
     def cells(self) -> tuple[np.ndarray, np.ndarray]:
         """Row and neuron of each weight in the netlist, counted from 0, in the order of `at_cells`.
@@ -109,14 +129,26 @@ class Crossbar:
         pairs = np.broadcast_arrays(seen[:, :, None], neurons)
         return tuple(array.ravel() for array in pairs)
 
+    def synapses(self) -> tuple[np.ndarray, np.ndarray]:
+        """Membrane before and neuron of each transconductance, as `cells`."""
+        return self.cells()
+
     def at_cells(self, weights: np.ndarray) -> np.ndarray:
         """Values (rows, columns) at each of the cells that have them."""
         if self.windows is None:
             return weights.ravel()
         return np.broadcast_to(weights, (self.windows.count, *weights.shape)).ravel()
 
-    def pair_gradient(self, by_weight: np.ndarray) -> np.ndarray:
-        """dL/dg (2, rows, columns), float64, from dL/dweights (rows, columns)."""
+    def beside_its_currents(self) -> np.ndarray | None:
+        """Conductances that stand for it where the currents that its rows drive are given: none, where that is all."""
+        return None
+
+    def by_load(self, voltages: np.ndarray, by_current: np.ndarray) -> np.ndarray:
+        """dL/dload from port voltages and dL/dcurrents (..., neurons): nothing behind a current mirror."""
+        return np.zeros(0)
+
+    def pair_gradient(self, by_weight: np.ndarray, by_load: np.ndarray | None = None) -> np.ndarray:
+        """dL/dg (2, rows, columns), float64, from dL/dweights (rows, columns) and `by_load`."""
         found = np.empty((2, *by_weight.shape))
         np.multiply(by_weight, self.i_scale, out=found[0])
         np.negative(found[0], out=found[1])

@@ -2,13 +2,15 @@
 """A feed-forward network of neuron cells and crossbars: its text for ngspice and its states as arrays.
 
 Lanes (image, neuron) of a layer depend on the layer before only through their input currents, because rows are
-driven and columns held at 0 V. That is what lets the adjoint treat each layer as one array of cells.
+driven. Where columns are held at 0 V, or drive the membranes from ideal drivers, lanes do not depend on each other
+either. That is what lets the adjoint treat each layer as one array of cells.
 """
 
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -20,8 +22,9 @@ from spiceprop.engines.ladder import fallback_decks
 from spiceprop.netlist import Netlist, flatten, read_netlist
 from spiceprop.netlist.flat import without_instances
 from spiceprop.network.crossbar import Crossbar
+from spiceprop.network.direct_text import load_names, mutual_names, mutual_pairs
+from spiceprop.network.source import NeuronSource
 from spiceprop.network.text import (
-    NeuronSource,
     Sample,
     Wiring,
     crossbar_nodes,
@@ -36,6 +39,8 @@ from spiceprop.store.atomic import write_text
 # SPARSE takes quadratic time to order the matrix of coupled layers, KLU is slower otherwise: with ngspice 46 both take
 # as long at 250 neurons before 10; at 1000 they take 110 ms and 69 ms
 FEWEST_FOR_KLU = 250
+
+Place = tuple[Literal["between", "within"], int]  # of a matrix: kind and layer
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,10 @@ class Network:
     def layers(self) -> tuple[int, ...]:
         return self.wiring.layers
 
+    @property
+    def lanes(self) -> tuple[int, ...]:
+        return self.wiring.lanes
+
     def with_conductances(self, conductances: Sequence[np.ndarray | None]) -> "Network":
         """The same network with other conductances, each (2, rows, columns); None leaves a crossbar as it is."""
         pairs = zip(self.crossbars, conductances, strict=True)
@@ -81,7 +90,7 @@ class Network:
         """Currents into the first layer's neurons, (images, neurons) in ampere."""
         return self.crossbars[0].currents(self.v_read * samples)
 
-    def files(self, sample: Sample, elsewhere: Collection[int] = ()) -> dict[str, str]:
+    def files(self, sample: Sample, elsewhere: Collection[Place] = ()) -> dict[str, str]:
         """All files of the network for one sample, by relative path; see `network_text`."""
         text = network_text(
             self.wiring,
@@ -91,7 +100,7 @@ class Network:
             self.transient.lines(),
             self.saves(),
             {} if self.reduced else dict(enumerate(self.crossbars, 1)),
-            dict(enumerate(self.crossbars[1:], 2)) if self.reduced else {},
+            dict(enumerate(self.crossbars, 1)) if self.reduced else {},
             elsewhere,
         )
         found = {"netlist.cir": text, **self.source.copies()}
@@ -99,11 +108,11 @@ class Network:
             found |= {f"crossbar_{layer}.inc": crossbar_text(layer, bar) for layer, bar in enumerate(self.crossbars, 1)}
         return found
 
-    def write(self, folder: Path, sample: Sample, elsewhere: Collection[int] = ()) -> None:
+    def write(self, folder: Path, sample: Sample, elsewhere: Collection[Place] = ()) -> None:
         for name, text in self.files(sample, elsewhere).items():
             write_text(folder / name, text)
 
-    def read(self, sample: Sample, elsewhere: Collection[int] = ()) -> Netlist:
+    def read(self, sample: Sample, elsewhere: Collection[Place] = ()) -> Netlist:
         """The network's text read back by the netlist reader."""
         with tempfile.TemporaryDirectory(prefix="spiceprop-") as folder:
             self.write(Path(folder), sample, elsewhere)
@@ -121,9 +130,9 @@ class Network:
         if compiled:
             circuit = without_instances(circuit, [f"xn{layer}_{neuron}" for layer, neuron in self.neurons()])
             more = list(compiled.lines([self._nodes(compiled, *place) for place in self.neurons()]))
-            for layer, device in devices.items():
-                more += device.lines(crossbar_nodes(self.wiring, layer, self.crossbars[layer - 1]))
-            coupled = len(devices) < len(self.layers) - 2  # in the matrix
+            for place, device in devices.items():
+                more += device.lines(self._device_nodes(place))
+            coupled = bool(self._matrices().keys() - devices)  # in ngspice's matrix
             if coupled and len(self.neurons()) >= FEWEST_FOR_KLU:
                 more.append(".options klu")
         lines = deck(circuit, self.transient, [], more)
@@ -139,39 +148,76 @@ class Network:
             crossbars=tuple(devices.values()),
         )
 
-    def _compiled_crossbars(self) -> dict[int, CompiledCrossbar]:
-        """The devices of large reduced crossbars between layers, by the layer behind."""
-        return {
-            layer: compiled_crossbar(layer, bar.seen, bar.driven, bar.g.shape[2], bias=bool(bar.bias))
-            for layer, bar in enumerate(self.crossbars[1:], 2)
-            if self.reduced and bar.seen.size * bar.g.shape[2] >= FEWEST_SYNAPSES
-        }
+    def _matrices(self) -> dict[Place, np.ndarray]:
+        """What reduced crossbars amount to: transconductances between a layer and the one before, and within one."""
+        if not self.reduced:
+            return {}
+        bars = list(enumerate(self.crossbars, 1))
+        between = {("between", layer): bar.transconductances(self.wiring.row_gain) for layer, bar in bars[1:]}
+        return between | {("within", layer): bar.mutual for layer, bar in bars if bar.mutual is not None}
 
-    def _synapses(self, elsewhere: Collection[int]) -> Iterator[str]:
+    def matrix(self, place: Place) -> np.ndarray:
+        """One of these, (rows, columns), in siemens."""
+        kind, layer = place
+        bar = self.crossbars[layer - 1]
+        return bar.mutual if kind == "within" else bar.transconductances(self.wiring.row_gain)
+
+    def _compiled_crossbars(self) -> dict[Place, CompiledCrossbar]:
+        """The devices of those that are large."""
+        found = {}
+        for place, matrix in self._matrices().items():
+            bar, within = self.crossbars[place[1] - 1], place[0] == "within"
+            seen = np.arange(bar.neurons)[None] if within else bar.seen
+            if seen.size * matrix.shape[1] >= FEWEST_SYNAPSES:
+                driven, bias = (bar.neurons, False) if within else (bar.membranes, bool(bar.bias))
+                found[place] = compiled_crossbar(place, seen, driven, matrix.shape[1], bias=bias)
+        return found
+
+    def _device_nodes(self, place: Place) -> list[str]:
+        kind, layer = place
+        bar = self.crossbars[layer - 1]
+        if kind == "between":
+            return crossbar_nodes(self.wiring, layer, bar)
+        neurons = [f"n{layer}_{j}" for j in range(1, bar.neurons + 1)]
+        return [*neurons, "0", *neurons]
+
+    def _synapses(self, elsewhere: Collection[Place]) -> Iterator[str]:
         for layer, bar in enumerate(self.crossbars, 1):
             if not self.reduced:
                 yield from (f"@{name}[resistance]" for name in resistor_names(layer, bar))
-            elif layer > 1 and layer not in elsewhere:
+                continue
+            if layer > 1 and ("between", layer) not in elsewhere:
                 yield from (f"@{name}[gain]" for name in transconductance_names(layer, bar))
+            if bar.load is not None:
+                yield from (f"@{name}[resistance]" for name in load_names(layer, bar))
+            if bar.mutual is not None and ("within", layer) not in elsewhere:
+                yield from (f"@{name}[gain]" for name in mutual_names(layer, bar))
 
-    def synaptic_values(self, elsewhere: Collection[int] = ()) -> np.ndarray:
+    def synaptic_values(self, elsewhere: Collection[Place] = ()) -> np.ndarray:
         """Values in the order of `Program.synapses`: ohms of resistors, or siemens of what they amount to.
 
-        Those of the layers ``elsewhere`` are left out.
+        Those of matrices ``elsewhere`` are left out.
         """
-        if self.reduced:
-            planes = [
-                bar.at_cells(self.transconductances(layer))
-                for layer, bar in enumerate(self.crossbars[1:], 2)
-                if layer not in elsewhere
-            ]
-        else:
-            planes = [bar.at_cells(1 / plane) for bar in self.crossbars for plane in bar.g]
-        return np.concatenate([np.zeros(0), *planes])
+        planes = [np.zeros(0)]
+        for layer, bar in enumerate(self.crossbars, 1):
+            if not self.reduced:
+                planes += [bar.at_cells(1 / plane) for plane in bar.g]
+                continue
+            if layer > 1 and ("between", layer) not in elsewhere:
+                planes.append(bar.at_cells(self.matrix(("between", layer))))
+            if bar.load is not None:
+                planes.append(1 / bar.load)
+            if bar.mutual is not None and ("within", layer) not in elsewhere:
+                planes.append(bar.mutual[mutual_pairs(bar)])
+        return np.concatenate(planes)
 
-    def transconductances(self, layer: int) -> np.ndarray:
-        """What the reduced crossbar before a layer (2 or more) amounts to, (rows, columns), in siemens."""
-        return self.crossbars[layer - 1].transconductances(self.wiring.row_gain)
+    def parameters(self, layer: int) -> np.ndarray:
+        """The cell's, (parameters,), or of each neuron of a layer that its column loads, (parameters, neurons)."""
+        load = self.crossbars[layer - 1].load
+        if load is None:
+            return self.cell.parameters
+        own = self.cell.parameters[:-1, None]
+        return np.concatenate([np.repeat(own, len(load), axis=1), load[None]])
 
     def saves(self) -> list[str]:
         """All unknowns of all cells, layer by layer, neuron by neuron."""
@@ -183,7 +229,7 @@ class Network:
 
     def neurons(self) -> list[tuple[int, int]]:
         """(layer, neuron) of all of them, in order, counted from 1."""
-        return [(layer, neuron) for layer in range(1, len(self.layers)) for neuron in range(1, self.layers[layer] + 1)]
+        return [(layer, neuron) for layer in range(1, len(self.lanes)) for neuron in range(1, self.lanes[layer] + 1)]
 
     def _nodes(self, compiled: CompiledNeuron, layer: int, neuron: int) -> list[str]:
         names = [instance_name(name, self.cell.circuit.ports[0], layer, neuron) for name in compiled.voltages]
@@ -203,7 +249,7 @@ class Network:
         """Unknowns of each layer, (unknowns, points, images, neurons), t = 0 in front, padded behind."""
         size, found = self.cell.size, []
         start = 0
-        for neurons in self.layers[1:]:
+        for neurons in self.lanes[1:]:
             x = np.empty((size, points, len(trajectories), neurons))
             x[:, 0] = self.cell.initial_unknowns[:, None, None]
             for image, trajectory in enumerate(trajectories):
@@ -216,9 +262,20 @@ class Network:
             start += size * neurons
         return found
 
+    def potentials(self, membranes: np.ndarray) -> np.ndarray:
+        """What is read out, (..., neurons), from all membranes: of paired ones the difference."""
+        if not self.wiring.paired:
+            return membranes
+        plus, minus = np.split(membranes, 2, axis=-1)
+        return plus - minus
+
+    def by_membrane(self, by_potential: np.ndarray) -> np.ndarray:
+        """The transpose of `potentials`."""
+        return np.concatenate([by_potential, -by_potential], axis=-1) if self.wiring.paired else by_potential
+
     def row_voltages(self, membranes: np.ndarray) -> np.ndarray:
-        """Row voltages that hidden neurons drive, from their membrane potentials (same shape)."""
-        rows = membranes - self.wiring.row_reference
+        """Row voltages (..., rows) that hidden neurons drive, from their membrane potentials."""
+        rows = self.potentials(membranes) - self.wiring.row_reference
         rows *= self.wiring.row_gain
         return rows
 

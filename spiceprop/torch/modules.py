@@ -64,13 +64,14 @@ class CircuitNetwork(nn.Module):
         self.circuit, network = circuit, build_network(circuit, seed)
         self._low, self._span = circuit.network.g_min, circuit.network.g_max - circuit.network.g_min
         self.theta = nn.ParameterList(torch.tensor((bar.g - self._low) / self._span) for bar in network.crossbars)
-        self._names, wanted = network.cell.parameter_names, {name.lower() for name in train}
+        own = network.cell.own_parameters
+        self._names, wanted = network.cell.parameter_names[:own], {name.lower() for name in train}
         if unknown := wanted - set(self._names):
             raise UserError(f"the neuron has no parameter '{min(unknown)}'; it has {' '.join(self._names)}")
         self.neuron = nn.ParameterDict(
             {name: nn.Parameter(torch.ones((), dtype=torch.float64), name in wanted) for name in self._names}
         )
-        self._values = network.cell.parameters
+        self._values = network.cell.parameters[:own]
         precision = np.float64 if dtype == torch.float64 else np.float32
         self._simulators = Simulators(network, circuit.simulation, workers, precision)
 

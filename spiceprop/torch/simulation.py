@@ -50,13 +50,15 @@ class Simulators:
     def set_parameters(self, values: np.ndarray) -> None:
         """The neuron's parameters, in SI units."""
         cell, source = self.network.cell, self.network.source
-        changed = np.flatnonzero(values != cell.parameters)
+        changed = np.flatnonzero(values != cell.parameters[: len(values)])
         if not len(changed):
             return
         places = source.netlist.body.subcircuits[source.subcircuit].defaults
         for index in changed:
             source.netlist.edit(places[cell.parameter_names[index]], float(values[index]))
-        self.network = replace(self.network, cell=replace(cell, parameters=values.copy()))
+        self.network = replace(
+            self.network, cell=replace(cell, parameters=np.concatenate([values, cell.parameters[len(values) :]]))
+        )
         self.end()  # its simulators have the text from before
 
     def run(self, network: Network, samples: np.ndarray) -> list[Part]:
@@ -117,7 +119,7 @@ class Simulation(torch.autograd.Function):
         times = np.repeat(np.linspace(0.0, network.transient.t_stop, points)[:, None], len(values), axis=1)
         membranes = np.full((points, len(values), network.layers[-1]), np.nan)
         for part in parts:
-            last = part.run.arrays[-1].x[network.cell.membrane]
+            last = network.potentials(part.run.arrays[-1].x[network.cell.membrane])
             times[:, part.images], membranes[:, part.images] = _padded(part.run.times, points), _padded(last, points)
         ctx.simulators, ctx.network, ctx.parts, ctx.samples = simulators, network, parts, values
         ctx.like = samples, parameters, *conductances
@@ -129,21 +131,23 @@ class Simulation(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: FunctionCtx, by_membranes: torch.Tensor, _: torch.Tensor) -> tuple:
         network, slopes = ctx.network, by_membranes.double().cpu().numpy()
-        by_current = np.zeros((len(ctx.samples), network.layers[1]))
-        by_parameter = np.zeros(len(network.cell.parameters))
-        by_weight = [np.zeros(bar.g.shape[1:]) for bar in network.crossbars]
+        by_current = np.zeros((len(ctx.samples), network.lanes[1]))
+        by_parameter = np.zeros(network.cell.own_parameters)
+        by_weight = [np.zeros(bar.weights.shape) for bar in network.crossbars]
+        by_load = [bar.by_load(*np.zeros((2, 1, bar.neurons))) for bar in network.crossbars]
         for part in ctx.parts:
             slope = _folded(slopes[:, part.images], part.run.counts)[: len(part.run.times)]
             run = replace(part.run, reading=replace(part.run.reading, by_potential=slope))
             found = ctx.simulators.differentiate(network, run, with_parameters=ctx.needs_input_grad[2])
             by_current[part.images] = found.by_input
             if ctx.needs_input_grad[2]:
-                by_parameter += found.by_parameter
-            for target, slope in zip(by_weight[1:], found.by_weight, strict=True):
+                by_parameter += found.by_parameter[: len(by_parameter)]
+            for target, slope in zip(by_weight[1:] + by_load, found.by_weight + found.by_load, strict=True):
                 target += slope
         by_weight[0] = network.crossbars[0].by_weight(network.v_read * ctx.samples, by_current)
         by_sample = network.crossbars[0].backwards(network.v_read * by_current)
-        by_pair = [bar.pair_gradient(slope) for bar, slope in zip(network.crossbars, by_weight, strict=True)]
+        pairs = zip(network.crossbars, by_weight, by_load, strict=True)
+        by_pair = [bar.pair_gradient(*slopes) for bar, *slopes in pairs]
         found = (by_sample, by_parameter, *by_pair)
         return None, *(torch.from_numpy(array).to(tensor) for array, tensor in zip(found, ctx.like, strict=True))
 

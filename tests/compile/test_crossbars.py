@@ -116,7 +116,7 @@ def test_only_large_reduced_crossbars_of_compiled_networks_are_devices():
     large, small = with_inputs(rows), with_inputs(rows - 1)
     compiled = compiled_neuron(large.cell)
     (device,) = large.program(compiled).crossbars
-    assert device.layer == 2
+    assert device.place == ("between", 2)
     assert device.library in large.program(compiled).devices
     assert large.program(compiled).synapses == ()
     assert small.program(compiled).crossbars == ()

@@ -126,7 +126,7 @@ def test_gradient_at_the_step_of_training_is_that_of_ngspice(neuron):
     reference = forward(network, network.input_currents(samples), run_samples(network, samples), LABELS, readout)
     expected = backward(network, reference, with_parameters=True)
     engine, waves = simulated(network, samples, "trapezoid", np.float32)
-    found = engine.backward(network, engine.forward(waves.arrays, LABELS, readout), with_parameters=True)
+    found = engine.backward(network, engine.forward(network, waves.arrays, LABELS, readout), with_parameters=True)
     scaled = [adjoint.by_parameter * network.cell.parameters for adjoint in (found, expected)]
     for mine, reference in (
         (found.by_input, expected.by_input),
@@ -150,9 +150,9 @@ def test_gradient_of_a_network_is_its_finite_difference(neuron, scheme):
 
     def loss(changed: Network) -> float:
         arrays = engine.simulate(changed, changed.input_currents(samples)).arrays
-        return engine.forward(arrays, LABELS, readout).reading.losses.sum()
+        return engine.forward(network, arrays, LABELS, readout).reading.losses.sum()
 
-    found = engine.backward(network, engine.forward(waves.arrays, LABELS, readout), with_parameters=True)
+    found = engine.backward(network, engine.forward(network, waves.arrays, LABELS, readout), with_parameters=True)
     by_weight = [network.v_read * samples.T @ found.by_input, *found.by_weight]
     for layer, crossbar in enumerate(network.crossbars):
         slopes, place = crossbar.pair_gradient(by_weight[layer]), (layer % 2, 1, 1)
@@ -189,7 +189,7 @@ def test_an_image_that_fails_leaves_the_bits_of_the_others_alone():
     for mine, reference in zip(found.chosen(found.solved), expected.chosen(found.solved), strict=True):
         assert np.array_equal(mine.x, reference.x)
     labels = np.array([0, 1, 1, 0])
-    run = engine.forward(found.chosen(found.solved), labels, readout)
+    run = engine.forward(network, found.chosen(found.solved), labels, readout)
     assert np.isfinite(engine.backward(network, run).by_input).all()
 
 

@@ -82,10 +82,10 @@ def test_gradient_is_the_finite_difference_of_what_it_computes(network):
     def loss(changed: Network) -> float:
         waves = engine.simulate(changed, changed.input_currents(SAMPLES))
         assert waves.solved.all()
-        return engine.forward(waves.arrays, LABELS, readout).reading.losses.sum()
+        return engine.forward(network, waves.arrays, LABELS, readout).reading.losses.sum()
 
     waves = engine.simulate(network, network.input_currents(SAMPLES))
-    found = engine.backward(network, engine.forward(waves.arrays, LABELS, readout))
+    found = engine.backward(network, engine.forward(network, waves.arrays, LABELS, readout))
     first = network.crossbars[0].by_weight(network.v_read * SAMPLES, found.by_input)
     for layer, by_weight in enumerate([first, *found.by_weight]):
         crossbar = network.crossbars[layer]
@@ -107,7 +107,7 @@ def test_scores_and_gradient_are_those_of_the_trapezoidal_rule(network):
     readout, currents = Readout("mean", 300.0), network.input_currents(SAMPLES)
     found = []
     for engine in (TabulatedEngine(network, SPAN), NativeEngine(network, "trapezoid")):
-        run = engine.forward(engine.simulate(network, currents).arrays, LABELS, readout)
+        run = engine.forward(network, engine.simulate(network, currents).arrays, LABELS, readout)
         back = engine.backward(network, run)
         found.append([run.reading.scores, back.by_input, *back.by_weight])
     errors = [np.linalg.norm(mine - other) / np.linalg.norm(other) for mine, other in zip(*found, strict=True)]

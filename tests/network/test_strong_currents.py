@@ -55,5 +55,5 @@ def test_waveforms_and_gradients_of_the_native_engine_are_finite(neuron, scheme,
     engine = NativeEngine(network, scheme, dtype)
     waves = engine.simulate(network, currents.astype(dtype))
     assert waves.solved.all()
-    run = engine.forward(waves.arrays, LABELS, readout)
+    run = engine.forward(network, waves.arrays, LABELS, readout)
     check(run, engine.backward(network, run, with_parameters=True))

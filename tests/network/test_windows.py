@@ -87,7 +87,7 @@ def test_the_native_engine_computes_the_same_network():
     reference = forward(network, network.input_currents(SAMPLES), run_samples(network, SAMPLES), LABELS, readout)
     expected, engine = backward(network, reference), NativeEngine(network, "trapezoid")
     waves = engine.simulate(network, network.input_currents(SAMPLES))
-    run = engine.forward(waves.arrays, LABELS, readout)
+    run = engine.forward(network, waves.arrays, LABELS, readout)
     found = engine.backward(network, run)
     np.testing.assert_allclose(run.reading.scores, reference.reading.scores, atol=1e-4)
     for mine, theirs in zip([found.by_input, *found.by_weight], [expected.by_input, *expected.by_weight], strict=True):

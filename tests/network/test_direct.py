@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Columns that drive membranes: reduced and explicit they are one circuit, and gradients are those of ngspice."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from small_networks import NETLISTS, TIGHT, run_samples
+
+from spiceprop.adjoint.finite_difference import central_difference
+from spiceprop.circuit import Cell
+from spiceprop.engines import TRAINING_OPTIONS, Transient
+from spiceprop.engines.native import NativeEngine
+from spiceprop.engines.ngspice import Simulator
+from spiceprop.errors import WorkFailed
+from spiceprop.netlist import read_netlist
+from spiceprop.network import DirectCrossbar, Network, NeuronSource, Readout, Wiring, backward, forward, random_pairs
+
+LABELS = np.array([0, 1])
+READOUT = Readout("mean", 300.0)
+KINDS = [("rows", 0.0), ("rows", 40e3), ("columns", 0.0), ("columns", 40e3)]
+BOUNDS = 1e-7, 1.1e-6
+
+
+def direct_network(
+    bipolar: str, driver: float, *, reduced: bool, tight: bool = False, layers=(4, 3, 2), neuron="mif", output=None
+) -> Network:
+    netlist, generator = read_netlist(NETLISTS / f"{neuron}.cir"), np.random.default_rng(11)
+    bars = [
+        DirectCrossbar(random_pairs(rows + 1, columns, *BOUNDS, 3e-7, generator), 1.0, None, 1.5, bipolar, driver)
+        for rows, columns in pairwise(layers)
+    ]
+    paired = bipolar == "columns"
+    return Network(
+        wiring=Wiring(layers, 40.0, 0.0 if paired else 0.02, {}, output, paired),
+        source=NeuronSource(netlist, neuron),
+        cell=Cell.from_netlist(netlist, neuron, output=output, loaded=True),
+        crossbars=tuple(bars),
+        transient=Transient(
+            t_step=1e-4,
+            t_stop=10e-3,
+            t_max=1e-5 if tight else 5e-4,
+            options=dict(TIGHT if tight else TRAINING_OPTIONS),
+        ),
+        v_read=4.0,
+        reduced=reduced,
+    )
+
+
+def gradients(network: Network, samples: np.ndarray) -> list[np.ndarray]:
+    """dL/dg of the summed loss, by the adjoint of ngspice's steps."""
+    currents = network.input_currents(samples)
+    result = backward(network, forward(network, currents, run_samples(network, samples), LABELS, READOUT))
+    assert result.steps.unexplained.tolist() == [0, 0]
+    first = network.crossbars[0].by_weight(network.v_read * samples, result.by_input)
+    pairs = zip(network.crossbars, [first, *result.by_weight], result.by_load, strict=True)
+    return [bar.pair_gradient(*slopes) for bar, *slopes in pairs]
+
+
+@pytest.mark.parametrize(("bipolar", "driver"), KINDS)
+def test_gradients_agree_with_finite_differences_of_ngspice(bipolar, driver, samples):
+    network = direct_network(bipolar, driver, reduced=False, tight=True)
+    program, simulator = network.program(), Simulator.shared()
+    simulator.load(program.deck, program.saves, program.t_stop, program.vectors, program.devices)
+    reference = []
+    for name, resistance in zip(program.synapses, network.synaptic_values(), strict=True):
+
+        def loss(g: float, name: str = name) -> float:
+            simulator.alter([name], [1 / g])
+            found = []
+            for values in network.inputs(samples):
+                simulator.alter(program.inputs, values)
+                found.append(simulator.run())
+            return forward(network, network.input_currents(samples), found, LABELS, READOUT).reading.losses.sum()
+
+        reference.append(central_difference(loss, 1 / resistance, 2e-3))
+        simulator.alter([name], [resistance])
+    value, error = (np.array([getattr(one, what) for one in reference]) for what in ("value", "error"))
+    assert len(value) == 2 * (5 * 3 + 4 * 2)
+    floor = 1e-3 * np.abs(value).max()
+    for reduced in (False, True):
+        found = np.concatenate([g.ravel() for g in gradients(replace(network, reduced=reduced), samples)])
+        deviation = np.abs(found - value) / np.maximum(np.abs(value), floor)
+        print(f"{bipolar}, {driver:g} ohm, reduced {reduced}: largest deviation {deviation.max():.1e}")
+        assert (error < 5e-4 * np.maximum(np.abs(value), floor)).all(), "references must be better than what they test"
+        assert deviation.max() < 1e-3
+
+
+@pytest.mark.parametrize(("bipolar", "driver"), KINDS)
+def test_reduced_and_explicit_are_one_circuit(bipolar, driver, samples):
+    explicit, reduced = (direct_network(bipolar, driver, reduced=reduced, tight=True) for reduced in (False, True))
+    for one, other in zip(run_samples(explicit, samples), run_samples(reduced, samples), strict=True):
+        assert len(one.times) == len(other.times)
+        assert np.allclose(one.values, other.values, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(("bipolar", "driver"), KINDS)
+def test_what_others_give_is_in_the_waveforms(bipolar, driver, samples):
+    network = direct_network(bipolar, driver, reduced=True)
+    first = network.crossbars[0]
+    assert (first.mutual is None) == (driver == 0)
+    assert first.load == pytest.approx(first.array.sum(axis=0), rel=0 if driver == 0 else 0.1)
+    heavier = [bar.g * 1.2 for bar in network.crossbars]
+    plain, loaded = (run_samples(one, samples)[0] for one in (network, network.with_conductances(heavier)))
+    assert np.abs(plain.values[:, -1] - loaded.values[:, -1]).max() > 1e-4
+
+
+@pytest.mark.parametrize(("bipolar", "driver"), KINDS)
+def test_native_engine_agrees_with_ngspice_and_with_its_own_differences(bipolar, driver, samples):
+    network = direct_network(bipolar, driver, reduced=True, tight=True)
+    engine = NativeEngine(network, "trapezoid", np.float64)
+
+    def run(g: list[np.ndarray]):
+        moved = network.with_conductances(g)
+        waves = engine.simulate(moved, moved.input_currents(samples))
+        assert waves.solved.all()
+        return moved, engine.forward(moved, waves.arrays, LABELS, READOUT)
+
+    start = [bar.g for bar in network.crossbars]
+    moved, found = run(start)
+    trajectories = run_samples(network, samples)
+    scores = forward(network, network.input_currents(samples), trajectories, LABELS, READOUT).reading.scores
+    assert found.reading.scores == pytest.approx(scores, rel=1e-3, abs=1e-6)
+    back = engine.backward(moved, found)
+    first = network.crossbars[0].by_weight(network.v_read * samples, back.by_input)
+    for layer, by_weight in enumerate([first, *back.by_weight]):
+        slopes = network.crossbars[layer].pair_gradient(by_weight, back.by_load[layer])
+        for place in [(0, 0, 1), (1, 2, 0), (1, 3, 1), (0, -1, 0)]:
+
+            def loss(value: float, layer: int = layer, place: tuple = place) -> float:
+                g = [one.copy() for one in start]
+                g[layer][place] = value
+                return run(g)[1].reading.losses.sum()
+
+            reference = central_difference(loss, start[layer][place], 1e-4)
+            assert slopes[place] == pytest.approx(reference.value, rel=1e-5, abs=1e-6 * np.abs(slopes).max())
+
+
+def test_a_membrane_inside_the_neuron_leaves_the_load_at_its_port(samples):
+    network = direct_network("rows", 40e3, reduced=True, tight=True, neuron="mif_alpha", output="mem")
+    found, start = gradients(network, samples), [bar.g for bar in network.crossbars]
+    for layer, place in [(0, (0, 0, 1)), (1, (1, 2, 0))]:
+
+        def loss(value: float, layer: int = layer, place: tuple = place) -> float:
+            g = [one.copy() for one in start]
+            g[layer][place] = value
+            moved = network.with_conductances(g)
+            currents = moved.input_currents(samples)
+            return forward(moved, currents, run_samples(moved, samples), LABELS, READOUT).reading.losses.sum()
+
+        reference = central_difference(loss, start[layer][place], 2e-3)
+        assert found[layer][place] == pytest.approx(reference.value, rel=1e-3)
+
+
+def test_drivers_too_weak_for_their_rows_are_said_so(samples):
+    network = direct_network("rows", 1e9, reduced=True)
+    crossbar = network.crossbars[0]
+    assert crossbar.load.min() > 0  # of what flows into a neuron most comes back by the others
+    engine = NativeEngine(network, "trapezoid")
+    wild = replace(network, crossbars=tuple(replace(bar, g=bar.g * 1e4) for bar in network.crossbars))
+    with pytest.raises(WorkFailed, match="row_resistance is too large"):
+        engine.simulate(wild, wild.input_currents(samples).astype(np.float32))
+
+
+@pytest.mark.parametrize(("bipolar", "driver"), KINDS)
+def test_gradient_of_the_reduction_is_that_of_its_matrices(bipolar, driver):
+    crossbar = direct_network(bipolar, driver, reduced=True).crossbars[0]
+    generator = np.random.default_rng(3)
+    by_weight = generator.normal(size=crossbar.weights.shape)
+    lanes = crossbar.neurons
+    by_load = generator.normal(size=(lanes, lanes) if driver else lanes)
+
+    def value(g: np.ndarray) -> float:
+        moved = replace(crossbar, g=g)
+        y = np.diag(moved.load) - moved.mutual if driver else moved.load
+        return float((by_weight * moved.weights).sum() + (by_load * y).sum())
+
+    found = crossbar.pair_gradient(by_weight, by_load)
+    for place in np.ndindex(found.shape):
+        step = np.zeros(found.shape)
+        step[place] = 1e-3 * crossbar.g[place]
+        difference = (value(crossbar.g + step) - value(crossbar.g - step)) / (2 * step[place])
+        assert found[place] == pytest.approx(difference, rel=1e-5, abs=1e-5)
