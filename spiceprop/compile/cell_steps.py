@@ -42,7 +42,7 @@ class Step:
     program: Program
 
 
-def _named(name: str, count: int) -> list[sp.Symbol]:
+def named(name: str, count: int) -> list[sp.Symbol]:
     return [sp.Symbol(f"{name}[{index}]", real=True) for index in range(count)]
 
 
@@ -58,7 +58,7 @@ class CellSteps:
         self.incidence = system.incidence
         self.mirrors = mirrors([*self.residual, *self.charges], self.parameters)
         self._shared, self._exponentials = (self.mirrors.names, self.mirrors.values) if sharing else ({}, [])
-        self.lambdas, self.mus = _named("lambda", len(self.unknowns)), _named("mu", len(self.charges))
+        self.lambdas, self.mus = named("lambda", len(self.unknowns)), named("mu", len(self.charges))
 
     @cached_property
     def conductances(self) -> Matrix:
@@ -83,15 +83,17 @@ class CellSteps:
 
     @cached_property
     def pivots(self) -> list[tuple[int, int]]:
-        """Chosen at a point near the start, where no entry is 0 by chance."""
+        values, matrix = self.sample(), np.zeros((self.cell.size, self.cell.size))
+        for place, entry in self.jacobian.items():
+            matrix[place] = numeric_value(entry, values)
+        return pivot_order(matrix)
+
+    def sample(self) -> dict[sp.Symbol, float]:
+        """A point near the start, where no entry is 0 by chance."""
         shift = np.random.default_rng(0).normal(0.0, 0.05, self.cell.size)
         values = dict(zip(self.parameters, self.cell.parameters, strict=True))
         values |= dict(zip(self.unknowns, self.cell.initial_unknowns + shift, strict=True))
-        values |= {INPUT: 0.0, RATE: USUAL_RATE}
-        sample = np.zeros((self.cell.size, self.cell.size))
-        for place, entry in self.jacobian.items():
-            sample[place] = numeric_value(entry, values)
-        return pivot_order(sample)
+        return values | {INPUT: 0.0, RATE: USUAL_RATE}
 
     def charge_values(self) -> Step:
         """q at a point."""
@@ -109,7 +111,7 @@ class CellSteps:
 
     def newton(self) -> Step:
         """d of an iterate."""
-        history = _named("history", len(self.charges))
+        history = named("history", len(self.charges))
         currents = [RATE * charge - before for charge, before in zip(self.charges, history, strict=True)]
         leaving = self.incidence * sp.Matrix(currents) if currents else sp.zeros(len(self.residual), 1)
         right = [-(row + part) for row, part in zip(self.residual, leaving, strict=True)]
@@ -125,7 +127,7 @@ class CellSteps:
     def sweep(self, *, by_parameter: bool) -> Step:
         """mu_n and dL/du_n, and dL/dp of the point where asked for, from dL/dx_n, mu_(n+1) and s_n."""
         slope, later, carried = (
-            _named(name, count)
+            named(name, count)
             for name, count in (("slope", len(self.unknowns)), ("mu", len(self.charges)), ("s", len(self.charges)))
         )
         right = [-part for part in slope]
@@ -144,7 +146,7 @@ class CellSteps:
 
     def linear_sweep(self, *, by_parameter: bool) -> Step:
         """dL/dx_(n-1) and dL/du_n, and dL/dp of the step where asked for, from dL/dx_n of a linearly implicit step."""
-        slope, update = _named("slope", len(self.unknowns)), _named("update", len(self.unknowns))
+        slope, update = named("slope", len(self.unknowns)), named("update", len(self.unknowns))
         before, found = self._transposed([-part for part in slope])
         rows = dict(enumerate(self.residual))
         for (row, column), entry in self.jacobian.items():

@@ -153,7 +153,7 @@ class Call:
         self._check("p", p, (count, shape[2]) if p.ndim == 2 else (count,))
         self._library = kernels._library(p)
         self._point("p", np.ascontiguousarray(p, kernels.dtype))
-        self._task.relative, absolute = tolerances(kernels.cell, kernels.dtype)
+        self._task.relative, absolute = tolerances(kernels.cell.system.names, kernels.dtype)
         self._task.absolute[:] = absolute.tolist()
         self._task.most_iterations = MOST_ITERATIONS
 

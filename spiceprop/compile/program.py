@@ -17,7 +17,7 @@ waits for fewer others, for divisions take long, and one on the diagonal, which 
 any point, not only in the sample.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -183,8 +183,16 @@ class SingularSystem(ValueError):
 
 def solved(matrix: Matrix, right: Sequence[sp.Expr], order: list[tuple[int, int]]) -> tuple[Assignments, list[sp.Expr]]:
     """The solution of ``matrix`` x = ``right`` as assignments and the symbols of x."""
-    rows = [{column: value for (row, column), value in matrix.items() if row == r} for r in range(len(right))]
-    right, assignments = list(right), []
+    assignments, (solution,) = solved_for_all(matrix, [right], order)
+    return assignments, solution
+
+
+def solved_for_all(
+    matrix: Matrix, rights: Sequence[Sequence[sp.Expr]], order: list[tuple[int, int]]
+) -> tuple[Assignments, list[list[sp.Expr]]]:
+    """The same for several right sides: one factorisation, and a solution for each."""
+    rights, assignments = [list(right) for right in rights], []
+    rows = [{column: value for (row, column), value in matrix.items() if row == r} for r in range(len(order))]
 
     def assigned(name: str, value: sp.Expr) -> sp.Symbol:
         symbol = sp.Symbol(f"{name.capitalize()}{len(assignments)}", real=True)
@@ -201,10 +209,22 @@ def solved(matrix: Matrix, right: Sequence[sp.Expr], order: list[tuple[int, int]
             for place, value in rows[row].items():
                 if place != column:
                     rows[other][place] = assigned("entry", rows[other].get(place, sp.Integer(0)) - factor * value)
-            if right[row] != 0:
-                right[other] = assigned("right", right[other] - factor * right[row])
+            for right in rights:
+                if right[row] != 0:
+                    right[other] = assigned("right", right[other] - factor * right[row])
+    return assignments, [_solution(rows, right, order, inverses, assigned) for right in rights]
+
+
+def _solution(
+    rows: list[dict[int, sp.Expr]],
+    right: list[sp.Expr],
+    order: list[tuple[int, int]],
+    inverses: list[sp.Symbol],
+    assigned: Callable[[str, sp.Expr], sp.Symbol],
+) -> list[sp.Expr]:
+    """From the eliminated rows, from the last pivot to the first."""
     solution: dict[int, sp.Expr] = {}
     for (row, column), inverse in zip(reversed(order), reversed(inverses), strict=True):
         rest = sum((rows[row][place] * solution[place] for place in rows[row] if place != column), sp.Integer(0))
         solution[column] = assigned("solution", (right[row] - rest) * inverse)
-    return assignments, [solution[column] for column in range(len(right))]
+    return [solution[column] for column in range(len(right))]

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The schemes of the native engine, and what all kernels return."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-
-from spiceprop.circuit import Cell
 
 Scheme = Literal["trapezoid", "euler", "linear"]
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
@@ -36,7 +35,7 @@ def theta_of(scheme: Scheme, points: int) -> np.ndarray:
     return theta
 
 
-def tolerances(cell: Cell, dtype: np.dtype) -> tuple[float, np.ndarray]:
-    """Below which an update is small: relative, and absolute for each unknown."""
+def tolerances(names: Sequence[str], dtype: np.dtype) -> tuple[float, np.ndarray]:
+    """Below which an update is small: relative, and absolute for each unknown ``v(node)`` or ``i(element)``."""
     relative, volts, amperes = _TOLERANCES[dtype.name]
-    return relative, np.array([volts if name[0] == "v" else amperes for name in cell.system.names])
+    return relative, np.array([volts if name[0] == "v" else amperes for name in names])

@@ -74,7 +74,7 @@ class TorchKernels:
         self, newton: Callable, x: Lanes, u: torch.Tensor, rate: float, history: Lanes, ok: torch.Tensor
     ) -> tuple[list[torch.Tensor], torch.Tensor]:
         """Newton's iteration from x; a lane that has converged stays as it is, whatever its neighbours still do."""
-        relative, absolute = tolerances(self.cell, self.dtype)
+        relative, absolute = tolerances(self.cell.system.names, self.dtype)
         active = ok
         for _ in range(MOST_ITERATIONS):
             update = newton(*x, u, rate, *history)

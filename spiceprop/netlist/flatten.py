@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from spiceprop.errors import UserError
 from spiceprop.netlist.definitions import DEPTH_LIMIT, Sizes, definition
 from spiceprop.netlist.evaluate import evaluate
-from spiceprop.netlist.expression import Name, walk
+from spiceprop.netlist.expression import Name, Number, walk
 from spiceprop.netlist.flat import FlatCircuit, FlatElement, FlatModel, element_name, rename_node
 from spiceprop.netlist.names import is_ground
 from spiceprop.netlist.references import check_references
@@ -51,13 +51,28 @@ def flatten(netlist: Netlist) -> FlatCircuit:
     return circuit
 
 
-def flatten_subcircuit(netlist: Netlist, name: str, *, uic: bool = True) -> FlatCircuit:
-    """One ``.subckt`` of the netlist as a circuit of its own; its ports keep their names."""
+def flatten_subcircuit(
+    netlist: Netlist, name: str, *, uic: bool = True, values: dict[str, float] | None = None
+) -> FlatCircuit:
+    """One ``.subckt`` of the netlist as a circuit of its own; its ports keep their names.
+
+    ``values`` are what an instance would give its parameters.
+
+    Raises
+    ------
+    UserError: no such subcircuit, or it has no such parameter.
+    """
     subcircuit = netlist.body.subcircuits.get(name.lower())
     if subcircuit is None:
         found = ", ".join(netlist.body.subcircuits) or "none"
         raise netlist.sources[0].whole_error(f"there is no .subckt '{name}' here; found: {found}")
-    scope = Scope(subcircuit.body.parameters | subcircuit.defaults, {}, Scope(netlist.body.parameters))
+    own = subcircuit.body.parameters | subcircuit.defaults
+    given = {parameter.lower(): value for parameter, value in (values or {}).items()}
+    if unknown := given.keys() - own.keys():
+        known = " ".join(own) or "none"
+        raise netlist.sources[0].whole_error(f".subckt {name} has no parameter '{min(unknown)}'; it has {known}")
+    overrides = {parameter: Value(Number(value), own[parameter].span) for parameter, value in given.items()}
+    scope = Scope(own, overrides, Scope(netlist.body.parameters))
     circuit = FlatCircuit([], {}, scope, subcircuit.ports)
     opener = _Opener(circuit, netlist.global_nodes)
     names = opener.globals | {port: port for port in subcircuit.ports}
