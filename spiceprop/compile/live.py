@@ -19,7 +19,7 @@ from spiceprop.compile.schemes import MOST_ITERATIONS, theta_of, tolerances
 from spiceprop.compile.toolchain import binary
 
 INTERFACE = "live 1"
-BLOCK_BYTES = 128  # of a row; all synapses of a block's columns are to stay in a near cache
+BLOCK_BYTES = 256  # of a row; all synapses of a block's columns are to stay in a near cache
 
 
 @dataclass(frozen=True)
