@@ -91,7 +91,7 @@ class CellSteps:
     def sample(self) -> dict[sp.Symbol, float]:
         """A point near the start, where no entry is 0 by chance."""
         shift = np.random.default_rng(0).normal(0.0, 0.05, self.cell.size)
-        values = dict(zip(self.parameters, self.cell.parameters, strict=True))
+        values = dict(zip(self.cell.system.parameters.values(), self.cell.parameters, strict=True))
         values |= dict(zip(self.unknowns, self.cell.initial_unknowns + shift, strict=True))
         return values | {INPUT: 0.0, RATE: USUAL_RATE}
 

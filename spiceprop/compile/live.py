@@ -29,10 +29,12 @@ class LiveAdjoint:
     Attributes
     ----------
     by_programmed: by the programmed states, (rows, images, neurons).
+    by_input: by a current into each column, (points, images, neurons), per ampere.
     by_row: by the voltages of the rows, (points, images, rows), per volt; None unless asked for.
     """
 
     by_programmed: np.ndarray
+    by_input: np.ndarray
     by_row: np.ndarray | None
 
 
@@ -44,7 +46,7 @@ def _task_type(real: type, unknowns: int, synapse_unknowns: int) -> type[ctypes.
         **dict.fromkeys(("p", "synapse_p", "v", "programmed", "h", "theta", "x", "z"), pointer),
         "by_state": pointer * unknowns,
         "state_stride": integer,
-        **dict.fromkeys(("by_row", "by_programmed", "trapezoid", "euler", "drawn", "solved"), pointer),
+        **dict.fromkeys(("by_row", "by_input", "by_programmed", "trapezoid", "euler", "drawn", "solved"), pointer),
         "relative": real,
         "absolute": real * unknowns,
         "synapse_absolute": real * synapse_unknowns,
@@ -54,7 +56,7 @@ def _task_type(real: type, unknowns: int, synapse_unknowns: int) -> type[ctypes.
 
 
 class LiveKernels:
-    """Kernels of one cell behind one kind of synapse in one dtype.
+    """Kernels of one loaded cell behind one kind of synapse in one dtype.
 
     v are the voltages of the rows, (points, images, rows) or (images, rows) where they are constant; ``programmed``
     (rows, neurons); x (unknowns, points, images, neurons) of the neurons, z (unknowns, rows, points, images, neurons)
@@ -90,7 +92,7 @@ class LiveKernels:
         call = _Call(self, *x.shape[1:3], programmed).given(x=x, z=z, h=h, theta=np.ones_like(h)).rows(v)
         trapezoid, euler, drawn = (call.made(name, call.shape) for name in ("trapezoid", "euler", "drawn"))
         call("rule_residuals")
-        own = kernels_of(self.cell, self.dtype.type).rule_residuals(x, -drawn, h)
+        own = kernels_of(self.cell, self.dtype.type).rule_residuals(x, -drawn, h)  # without a load beside
         return trapezoid.sum(axis=-1) + own[0], euler.sum(axis=-1) + own[1]
 
     def adjoint(self, x, z, v, programmed, h, theta, by_state, rows, *, by_row: bool) -> LiveAdjoint:
@@ -100,11 +102,13 @@ class LiveKernels:
         call.states(by_state, rows)
         by_programmed = call.made("by_programmed", (call.count, *call.shape[1:]))
         found = call.made("by_row", (call.count, *call.shape)) if by_row else None
+        by_input = call.made("by_input", call.shape)
+        by_input[0] = 0.0  # point 0 is no step
         call("adjoint")
         if found is None:
-            return LiveAdjoint(by_programmed, None)
-        found[:, 0] = 0.0  # point 0 is no step
-        return LiveAdjoint(by_programmed, np.ascontiguousarray(found.sum(axis=-1).transpose(1, 2, 0)))
+            return LiveAdjoint(by_programmed, by_input, None)
+        found[:, 0] = 0.0
+        return LiveAdjoint(by_programmed, by_input, np.ascontiguousarray(found.sum(axis=-1).transpose(1, 2, 0)))
 
     @cached_property
     def _equations(self) -> str:
@@ -123,7 +127,7 @@ class LiveKernels:
             {
                 "sizes": [
                     f"#define REAL {self._name}",
-                    f"enum {{ BLOCK = {BLOCK_BYTES // self.dtype.itemsize}, PORT = {steps.port} }};",
+                    f"enum {{ BLOCK = {BLOCK_BYTES // self.dtype.itemsize}, PORT = {self.cell.port} }};",
                     *neuron.sizes(),
                     *synapse.sizes(),
                 ],
@@ -146,7 +150,7 @@ class _Call:
         task.absolute[:] = absolute.tolist()
         task.synapse_absolute[:] = tolerances(kernels.synapse.names, kernels.dtype)[1].tolist()
         task.most_iterations = MOST_ITERATIONS
-        self._point("p", kernels.cell.parameters)
+        self._point("p", kernels.cell.parameters[: kernels.cell.own_parameters])
         self._point("synapse_p", kernels.synapse.parameters)
         self._point("programmed", programmed)
 

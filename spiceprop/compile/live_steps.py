@@ -22,28 +22,21 @@ import sympy as sp
 
 from spiceprop.circuit import Cell
 from spiceprop.circuit.functions import numeric_value
-from spiceprop.circuit.mna import INPUT
+from spiceprop.circuit.mna import INPUT, LOAD
 from spiceprop.circuit.synapse import COLUMN, PROGRAMMED, ROW, Synapse
 from spiceprop.compile.cell_code import CellCode, Rows
 from spiceprop.compile.cell_steps import RATE, USUAL_RATE, CellSteps, Step, named
 from spiceprop.compile.program import Matrix, pivot_order, program, slopes, solved_for_all, with_logistics
 
-LOAD = sp.Symbol("load", real=True)
 USUAL_LOAD = 1e-4  # S, of the sample for the order of pivots
 
 
 class LoadedSteps(CellSteps):
-    """The programs of a neuron with a conductance at its first port, `LOAD`, beside the input current."""
+    """The programs of a loaded neuron; its load changes from iterate to iterate and is no parameter here."""
 
     def __init__(self, cell: Cell):
         super().__init__(cell)
-        port = self.port
-        self.residual[port] += LOAD * self.unknowns[port]
-
-    @property
-    def port(self) -> int:
-        """Index in x of the column's voltage."""
-        return self.cell.system.names.index(f"v({self.cell.circuit.ports[0]})")
+        self.parameters.remove(LOAD)
 
     def sample(self) -> dict[sp.Symbol, float]:
         return super().sample() | {LOAD: USUAL_LOAD}
@@ -206,6 +199,10 @@ class SynapseCode(CellCode):
 
 class LoadedCode(CellCode):
     """C functions of a loaded neuron's steps."""
+
+    def __init__(self, steps: LoadedSteps):
+        super().__init__(steps)
+        self._inputs[LOAD] = "load[l]"
 
     def functions(self) -> list[str]:
         steps, size, charges = self.steps, len(self.steps.unknowns), len(self.steps.charges)

@@ -41,6 +41,7 @@ typedef struct {
     const real *by_state[UNKNOWNS]; /* dL/dx of each unknown of the neuron, or NULL */
     long state_stride;       /* of these, from point to point: 0 where they are the same at all */
     real *by_row;            /* (rows, points, images, neurons), or NULL */
+    real *by_input;          /* (points, images, neurons): by a current into the column */
     real *by_programmed;     /* (rows, images, neurons) */
     real *trapezoid, *euler; /* (points, images, neurons): squares of each rule's residual, summed over synapses */
     real *drawn;             /* (points, images, neurons): the current that leaves each column */
@@ -329,6 +330,7 @@ EXPORT void adjoint(const Task *t)
             for (int l = 0; l < BLOCK; l++)
                 slope[PORT][l] -= passed[l];
             sweep(x, u, rate, slope, mu, s, load, p, sweep_w, by_input);
+            give(point_of(t, &at, t->by_input, 0, n), by_input, &at);
             /* the input current stands in the row of the port alone, with the factor -1: -by_input is its multiplier */
             for (long r = 0; r < t->rows; r++) {
                 Backward *const b = synapses + r;
