@@ -57,7 +57,11 @@ Layer = Annotated[
 
 
 class NetworkSection(Section):
-    """Layers, devices and read-out. Conductances in siemens, voltages in volt."""
+    """Layers, devices and read-out. Conductances in siemens, voltages in volt.
+
+    With a live ``synapse`` what is trained is its programmed state, between ``x_min`` and ``x_max``; ``spread`` is then
+    the standard deviation of the difference of a pair's states.
+    """
 
     layers: Annotated[tuple[Layer, ...], Field(min_length=2)]
     neuron: str
@@ -69,6 +73,12 @@ class NetworkSection(Section):
     row_resistance: NonNegativeFloat = 0.0
     g_min: PositiveFloat = 1e-6
     g_max: PositiveFloat = 1e-4
+    synapse: str | None = None
+    synapse_parameters: dict[str, float] = {}
+    synapse_supplies: dict[str, float] = {}
+    synapse_state: str = "x0"
+    x_min: float = 0.0
+    x_max: float = 1.0
     v_read: PositiveFloat = 0.2
     i_scale: PositiveFloat | tuple[PositiveFloat, ...] = 1.0
     row_gain: float = 1.0
@@ -108,6 +118,34 @@ class NetworkSection(Section):
         if windows and (self.is_paired or self.row_resistance):
             raise ValueError('windows with coupling = "direct" need bipolar = "rows" and row_resistance = 0')
         return self
+
+    @model_validator(mode="after")
+    def _living(self) -> "NetworkSection":
+        of_synapses = ("synapse_parameters", "synapse_supplies", "synapse_state", "x_min", "x_max")
+        if self.synapse is None:
+            if given := self.model_fields_set.intersection(of_synapses):
+                raise ValueError(f'{min(given)} needs synapse = "FILE.lib:SUBCKT"')
+            return self
+        if not all(self.synapse.rpartition(":")):
+            raise ValueError('synapse is "FILE.lib:SUBCKT"')
+        if not self.is_direct or self.bipolar != "rows" or self.row_resistance:
+            raise ValueError('a live synapse needs coupling = "direct", bipolar = "rows" and row_resistance = 0')
+        if any(not isinstance(layer, int) for layer in self.layers):
+            raise ValueError("layers with windows cannot have live synapses")
+        if given := self.model_fields_set.intersection(("g_min", "g_max")):
+            raise ValueError(f"{min(given)} is of resistors: a live synapse is programmed between x_min and x_max")
+        if self.crossbar == "reduced" and "crossbar" in self.model_fields_set:
+            raise ValueError('crossbar = "reduced" needs resistors: live synapses are always explicit')
+        if self.x_min >= self.x_max:
+            raise ValueError(f"x_min = {self.x_min} must be below x_max = {self.x_max}")
+        if "spread" not in self.model_fields_set:
+            raise ValueError("spread is needed with a live synapse: of the programmed states of a pair, like 0.2")
+        return self
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Of what is trained."""
+        return (self.g_min, self.g_max) if self.synapse is None else (self.x_min, self.x_max)
 
     @property
     def is_direct(self) -> bool:
@@ -166,7 +204,8 @@ OptimiserKind = Literal["adam", "sgd", "muon"]
 class Training(Section):
     """``rate`` is per unit of conductance range; ``one-cycle`` rises to it and falls to nearly 0, ``linear`` falls.
 
-    ``start`` is the folder of a run whose last conductances this one starts from.
+    ``start`` is the folder of a run whose last conductances this one starts from. Without ``motion`` training takes
+    live synapses to stay where they are programmed; evaluation does not.
     """
 
     rule: Literal["bptt"] = "bptt"
@@ -178,6 +217,7 @@ class Training(Section):
     clip: PositiveFloat = 1.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     start: str | None = None
+    motion: bool = True
     seed: Annotated[int, Field(ge=0)] = 0
 
 
@@ -236,6 +276,14 @@ class Circuit(Section):
     def neuron_subcircuit(self) -> str:
         return self.network.neuron.rsplit(":", 1)[1].lower()
 
+    @property
+    def synapse_file(self) -> Path:
+        return self.folder / self.network.synapse.rsplit(":", 1)[0]
+
+    @property
+    def synapse_subcircuit(self) -> str:
+        return self.network.synapse.rsplit(":", 1)[1].lower()
+
 
 class Experiment(Circuit):
     """One experiment."""
@@ -246,6 +294,16 @@ class Experiment(Circuit):
     training: Training
     tuning: tuple[Tuning, ...] = ()
     run: Run = Run()
+
+    @model_validator(mode="after")
+    def _still(self) -> "Experiment":
+        if self.training.motion:
+            return self
+        if self.network.synapse is None:
+            raise ValueError("training: motion is of live synapses, and network.synapse is not set")
+        if "ngspice" in {self.simulation.engine, *(section.engine for section in self.tuning)}:
+            raise ValueError("training: motion = false needs engine = 'native' in all stages: in ngspice states move")
+        return self
 
     @model_validator(mode="after")
     def _layers_behind_a_table(self) -> "Experiment":

@@ -11,6 +11,7 @@ import os
 import shutil
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +92,7 @@ def _train(setting: Setting, record: RunRecord, folder: Path, progress: Progress
     begun_with = trainer.done
     try:
         with stoppable():
-            trainer.train(setting.pool, progress, checkpoint)
+            trainer.train(partial(setting.pool, training=True), progress, checkpoint)
             with setting.pool(setting.evaluating) as pool:
                 found = evaluate_test(setting, record, pool, progress)
                 record.test = EvaluationRecord(setting.data.test_index, found.labels, found.decisions, found.scores)

@@ -15,6 +15,7 @@ from spiceprop.cluster.worker import Job
 from spiceprop.compile.choice import kernels_of
 from spiceprop.compile.neurons import CompiledNeuron, compiled_if_possible
 from spiceprop.data import DataSet, load_data
+from spiceprop.engines.live import LiveEngine
 from spiceprop.engines.native import NativeEngine
 from spiceprop.engines.tabulated import TabulatedEngine
 from spiceprop.errors import UserError
@@ -22,6 +23,7 @@ from spiceprop.experiment import Experiment, NativeScheme
 from spiceprop.learning.stages import Stage, stages
 from spiceprop.network import Network, Program, Readout
 from spiceprop.network.build import build_network
+from spiceprop.network.live import LiveNetwork
 from spiceprop.network.text import Sample
 from spiceprop.store.run_file import load_run
 
@@ -78,20 +80,27 @@ class Setting:
         """What simulators in ngspice run."""
         return self.network.program(self.compiled)
 
-    def pool(self, stage: Stage) -> Pool | InProcess:
-        """What simulates batches of images in a stage of training, or in an evaluation like it."""
+    def pool(self, stage: Stage, *, training: bool = False) -> Pool | InProcess:
+        """What simulates batches of images in a stage of training, or in an evaluation like it.
+
+        In training live synapses may be held where they are programmed.
+        """
         section, smoothing = self.experiment.network, self.experiment.training.label_smoothing
         readout = Readout(section.readout, section.readout_scale, smoothing)
         if stage.engine == "native":
-            return InProcess(self.network, readout, self._native_engine(stage.scheme))
+            held = training and not self.experiment.training.motion
+            network = self.network.with_held_synapses() if held else self.network
+            return InProcess(network, readout, self._native_engine(network, stage.scheme))
         job = Job(self.network, self.program, readout)
         return Pool(job, self.experiment.run.workers or os.cpu_count() or 1, self.experiment.run.time_limit)
 
-    def _native_engine(self, scheme: NativeScheme) -> NativeEngine:
+    def _native_engine(self, network: Network, scheme: NativeScheme) -> NativeEngine:
+        if isinstance(network, LiveNetwork):
+            return LiveEngine(network, scheme)
         if scheme != "tabulated":
-            return NativeEngine(self.network, scheme)
+            return NativeEngine(network, scheme)
         section = self.experiment.network
-        return TabulatedEngine(self.network, section.g_max - section.g_min)
+        return TabulatedEngine(network, section.g_max - section.g_min)
 
 
 def prepare(experiment: Experiment) -> Setting:
@@ -130,10 +139,12 @@ def warm_start(setting: Setting) -> Setting:
             str(file),
         )
     low, high = min(g.min() for g in found), max(g.max() for g in found)
-    if low < section.g_min or high > section.g_max:
+    least, most = section.bounds
+    if low < least or high > most:
+        what, unit, name = ("states", "", "x") if section.synapse else ("conductances", " S", "g")
         raise UserError(
-            f"training.start: that run's conductances lie between {low:g} and {high:g} S, which is not within "
-            f"network.g_min = {section.g_min:g} and g_max = {section.g_max:g}",
+            f"training.start: that run's {what} lie between {low:g} and {high:g}{unit}, which is not within "
+            f"network.{name}_min = {least:g} and {name}_max = {most:g}",
             str(file),
         )
     return replace(setting, network=network.with_conductances(found))
@@ -141,9 +152,11 @@ def warm_start(setting: Setting) -> Setting:
 
 def stored_experiment(setting: Setting) -> str:
     """The experiment as JSON, its neuron named by the copy in the run folder, without the workers of this machine."""
-    source = setting.network.source
-    main = next(iter(source.copies()))
-    network = setting.experiment.network.model_copy(update={"neuron": f"{main}:{source.subcircuit}"})
+    source, network = setting.network.source, setting.experiment.network
+    copied = {"neuron": f"{source.copy_of(source.netlist)}:{source.subcircuit}"}
+    if network.synapse:
+        copied["synapse"] = f"{source.copy_of(source.beside[0])}:{setting.experiment.synapse_subcircuit}"
+    network = network.model_copy(update=copied)
     return setting.experiment.model_copy(update={"network": network}).model_dump_json(
         exclude={"folder": True, "run": {"workers"}}, indent=2
     )

@@ -40,6 +40,15 @@ class ArrayStates:
     u: np.ndarray
     p: np.ndarray
 
+    @property
+    def charges(self) -> int:
+        """Of one image."""
+        return len(self.cell.system.charges) * self.x.shape[3]
+
+    def rule_residuals(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Sums of squares of each rule's residual over these charges, (points, images): trapezoid, backward Euler."""
+        return kernels_of(self.cell).rule_residuals(self.x, self.u, h, self.p)
+
     def chosen(self, images: np.ndarray) -> "ArrayStates":
         """Of the images that a mask chooses."""
         return ArrayStates(self.cell, self.x[:, :, images], self.u[:, images], self.p)
@@ -86,10 +95,10 @@ def find_steps(times: np.ndarray, counts: np.ndarray, arrays: list[ArrayStates])
     h = np.where(real, np.diff(times, axis=0, prepend=0.0), 1.0)
     trapezoid, euler, charges = np.zeros(h.shape), np.zeros(h.shape), 0
     for array in arrays:
-        residuals = kernels_of(array.cell).rule_residuals(array.x, array.u, h, array.p)
+        residuals = array.rule_residuals(h)
         trapezoid += residuals[0]
         euler += residuals[1]
-        charges += len(array.cell.system.charges) * array.x.shape[3]
+        charges += array.charges
     theta = np.where((trapezoid < euler) & (points > 1), TRAPEZOID, EULER)
     remaining = np.sqrt(np.where(theta == EULER, euler, trapezoid) / max(charges, 1))
     unexplained = (real & ~(remaining <= TOLERANCE)).sum(axis=0)

@@ -149,11 +149,11 @@ class Builder(Rows):
                     return self.known[f"v({other})"] + (start if node == flat.nodes[0] else -start)
         return sp.Integer(0)
 
-    def build(self, *, loaded: bool = False) -> System:
+    def build(self, *, driven: bool = True, loaded: bool = False) -> System:
         for flat in self.circuit.elements:
             if flat.name not in self.held:
                 self.stamp(flat)
-        if self.circuit.ports:
+        if self.circuit.ports and driven:
             port = f"v({self.circuit.ports[0]})"
             self._add(port, LOAD * self.unknown(port) - INPUT if loaded else -INPUT)
         for rows, *_ in self.charges:

@@ -19,6 +19,7 @@ from functools import cached_property
 import numpy as np
 import sympy as sp
 
+from spiceprop.circuit.functions import numeric_value
 from spiceprop.circuit.mna import Builder
 from spiceprop.netlist import Netlist, evaluate, flatten_subcircuit
 from spiceprop.netlist.flat import FlatCircuit, FlatElement
@@ -39,12 +40,13 @@ class Synapse:
     names: of the unknowns inside, ``v(node)`` or ``i(element)``.
     unknowns: their symbols z.
     residual: f, one row an unknown, in `ROW` and `COLUMN` too.
-    current: i_n, in ampere.
+    current, row_current: i_n, in ampere, and what leaves the row.
     incidence: A, (unknowns, charges).
     charges: q.
     initial_charges, initial_unknowns: at t = 0, in `PROGRAMMED` too.
     symbols: of the parameters that the equations depend on, but for the programmed state.
     parameters: their values, (parameters,).
+    starts: of each capacitor that is programmed, (prefix, element), its ``ic=`` in `PROGRAMMED`.
     given: parameters with values of their own.
     supplies: ports that are held, and their volts.
     state: name of the parameter that is programmed.
@@ -56,12 +58,14 @@ class Synapse:
     unknowns: list[sp.Symbol]
     residual: list[sp.Expr]
     current: sp.Expr
+    row_current: sp.Expr
     incidence: sp.Matrix
     charges: list[sp.Expr]
     initial_charges: list[sp.Expr]
     initial_unknowns: list[sp.Expr]
     symbols: dict[str, sp.Symbol]
     parameters: np.ndarray
+    starts: dict[tuple[str, str], sp.Expr]
     given: dict[str, float]
     supplies: dict[str, float]
     state: str
@@ -97,7 +101,7 @@ class Synapse:
         if state in given:
             raise main.whole_error(f"'{state}' of .subckt {name} is what is programmed: it has no value for all synapses")
         builder = _Builder(circuit, supplies)
-        system = builder.build()
+        system = builder.build(driven=False)
         if state not in system.parameters:
             raise main.whole_error(
                 f".subckt {name} has no parameter '{state}' that its equations depend on; it has "
@@ -110,13 +114,15 @@ class Synapse:
             names=system.names,
             unknowns=system.unknowns,
             residual=system.residual,
-            current=builder.current,
+            current=builder.ends[builder.column],
+            row_current=builder.ends[builder.row],
             incidence=system.incidence,
             charges=system.charges,
             initial_charges=[sp.sympify(part).subs(programmed, PROGRAMMED) for part in system.initial_charges],
             initial_unknowns=[sp.sympify(part).subs(programmed, PROGRAMMED) for part in system.initial_unknowns],
             symbols={key: symbol for key, symbol in system.parameters.items() if key != state},
             parameters=np.zeros(0),
+            starts={},
             given=given,
             supplies=supplies,
             state=state,
@@ -127,7 +133,12 @@ class Synapse:
                 f"'{state}' of .subckt {name} is more than an initial condition: what is programmed may stand in ic= and "
                 ".ic alone"
             )
-        if not any(part.has(PROGRAMMED) for part in found.initial_charges):
+        for node, (value, _) in circuit.initial.items():
+            raise value.span.error(
+                f".ic of {node}: where a live synapse starts is programmed by {state}, in the ic= of a capacitor"
+            )
+        found.starts = builder.starts(programmed)
+        if not found.starts:
             raise main.whole_error(f"'{state}' of .subckt {name} starts no charge: it must be the ic= of a capacitor")
         found.parameters = np.array([_value(circuit, key) for key in found.symbols])
         return found
@@ -147,6 +158,11 @@ class Synapse:
         """The programmed state where nothing else is said."""
         return _value(self.circuit, self.state)
 
+    def starting(self, programmed: np.ndarray) -> list[np.ndarray]:
+        """Each unknown at t = 0, in the shape of the programmed states."""
+        values = self.values | {PROGRAMMED: programmed}
+        return [np.broadcast_to(numeric_value(part, values), programmed.shape) for part in self.initial_unknowns]
+
     @cached_property
     def values(self) -> dict[sp.Symbol, float]:
         """Of the parameters' symbols."""
@@ -154,13 +170,13 @@ class Synapse:
 
 
 class _Builder(Builder):
-    """The row's voltage is known, and so is the column's, whose own row is the current that leaves it."""
+    """The voltages of row and column are known; what would be their rows are the currents that leave them."""
 
     def __init__(self, circuit: FlatCircuit, supplies: dict[str, float]):
         super().__init__(circuit, supplies)
         self.row, self.column = (f"v({port})" for port in circuit.ports[:2])
         self.known |= {self.row: ROW, self.column: COLUMN}
-        self.current = sp.Integer(0)
+        self.ends = {self.row: sp.Integer(0), self.column: sp.Integer(0)}
 
     def stamp(self, flat: FlatElement) -> None:
         before = len(self.charges)
@@ -172,9 +188,18 @@ class _Builder(Builder):
                     "capacitance of a column into the neuron's .subckt"
                 )
 
+    def starts(self, programmed: sp.Symbol) -> dict[tuple[str, str], sp.Expr]:
+        found = {}
+        for flat in self.circuit.elements:
+            if flat.element.name[0] == "c" and getattr(flat.element, "ic", None):
+                value = self.translator.parameter(flat.element.ic.expression, flat.scope)
+                if value.has(programmed):
+                    found[flat.prefix, flat.element.name] = value.subs(programmed, PROGRAMMED)
+        return found
+
     def _add(self, row: str, part: sp.Expr) -> None:
-        if row == self.column:
-            self.current += part
+        if row in self.ends:
+            self.ends[row] += part
         super()._add(row, part)
 
 

@@ -71,7 +71,8 @@ class Result:
     scores: (images, classes) in volt.
     losses: (images,).
     by_input: dL/du of the first layer, (images, neurons); empty without gradient.
-    by_weight: summed over the images, (rows, columns) for each later crossbar.
+    by_weight: summed over the images, (rows, columns) for each later crossbar; of a live network
+        dL/d(programmed states), (2, rows, columns) for each crossbar.
     by_load: summed over the images, of each crossbar; see `network.direct`.
     unexplained: (images,) steps whose integration rule was not recognised.
     simulation_seconds, gradient_seconds: wall time spent in each, summed over the chunk.
@@ -197,7 +198,7 @@ def collect(
     images, ok = len(ends), np.array([status is Status.OK for status, _ in ends], dtype=bool)
     scores, losses = np.full((images, network.layers[-1]), np.nan), np.full(images, np.nan)
     by_input = np.zeros((images if task.gradient else 0, network.lanes[1]))
-    by_weight = [np.zeros(crossbar.weights.shape) for crossbar in network.crossbars[1:]]
+    by_weight = network.zero_slopes()
     by_load = [crossbar.by_load(*np.zeros((2, 1, crossbar.neurons))) for crossbar in network.crossbars]
     unexplained = np.zeros(images, dtype=int)
     if run:

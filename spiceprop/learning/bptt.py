@@ -32,7 +32,7 @@ PAIR = math.sqrt(2.0)  # the norm of a pair's slopes over that of one
 
 @dataclass(frozen=True)
 class Bounds:
-    """[g_min, g_max] of a device, in siemens."""
+    """[g_min, g_max] of a device, in siemens; of a live synapse [x_min, x_max] of its programmed state."""
 
     g_min: float
     g_max: float
@@ -49,14 +49,11 @@ def batch_gradient(network: Network, samples: np.ndarray, results: list[Result])
     """
     good = max(sum(status == "ok" for result in results for status in result.statuses), 1)
     by_input = np.concatenate([result.by_input for result in results])
-    # one product for the batch: one a task would write its result, as large as the crossbar, each time
-    first = network.crossbars[0].by_weight(network.v_read * samples, by_input)
-    later, loads = (
+    slopes, loads = (
         [np.add.reduce(parts) for parts in zip(*planes, strict=True)]
         for planes in ([result.by_weight for result in results], [result.by_load for result in results])
     )
-    pairs = zip(network.crossbars, [first, *later], loads, strict=True)
-    return [crossbar.pair_gradient(slope / good, load / good) for crossbar, slope, load in pairs]
+    return network.pair_gradients(samples, by_input, slopes, loads, good)
 
 
 class ConductanceOptimiser:
@@ -74,7 +71,7 @@ class ConductanceOptimiser:
         # BLAS too: sums split over threads would depend on their number; those of the kernels do not
         threadpool_limits(limits=1, user_api="blas")
         training, section = experiment.training, section or experiment.training
-        self.bounds = Bounds(experiment.network.g_min, experiment.network.g_max)
+        self.bounds = Bounds(*experiment.network.bounds)
         self.clip = training.clip
         self.theta = [torch.tensor((g - self.bounds.g_min) / self.bounds.span) for g in conductances]
         network = experiment.network

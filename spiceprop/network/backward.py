@@ -10,51 +10,22 @@ The first layer's rows are constant: its gradient is an outer product of the row
 are membranes load them, and let them see each other where drivers have a resistance: see `direct` and `relaxation`.
 """
 
-from dataclasses import dataclass
 from operator import attrgetter
 
 import numpy as np
 
 from spiceprop.adjoint.batched import cell_adjoint
-from spiceprop.adjoint.steps import ArrayStates, Steps, find_steps, pad_times
+from spiceprop.adjoint.steps import ArrayStates, find_steps, pad_times
 from spiceprop.circuit import Cell
 from spiceprop.compile import AdjointResult
 from spiceprop.engines import Trajectory
+from spiceprop.errors import UserError
+from spiceprop.network.live import LiveNetwork
+from spiceprop.network.live_backward import live_backward, live_forward
 from spiceprop.network.network import Network
-from spiceprop.network.readout import Reading, Readout
+from spiceprop.network.passes import Backward, Forward
+from spiceprop.network.readout import Readout
 from spiceprop.network.relaxation import relaxed
-
-
-@dataclass(frozen=True)
-class Forward:
-    """Trajectories of some images as arrays, one `ArrayStates` a layer, and their common reading."""
-
-    times: np.ndarray
-    counts: np.ndarray
-    arrays: list[ArrayStates]
-    reading: Reading
-
-
-@dataclass(frozen=True)
-class Backward:
-    """Derivatives of each image's own loss.
-
-    Attributes
-    ----------
-    by_input: dL/du of the first layer's constant input currents, (images, neurons), per ampere.
-    by_weight: of the later crossbars, (rows, columns) each, per siemens, summed over images.
-    by_load: of each crossbar, summed over images; see `direct`.
-    by_parameter: of the neuron's parameters, summed over images and neurons, (parameters,); empty unless asked.
-    layers: the adjoint along the waveforms of each layer.
-    steps: rules and lengths of the steps.
-    """
-
-    by_input: np.ndarray
-    by_weight: list[np.ndarray]
-    by_load: list[np.ndarray]
-    by_parameter: np.ndarray
-    layers: list[AdjointResult]
-    steps: Steps
 
 
 def forward(
@@ -66,8 +37,11 @@ def forward(
 ) -> Forward:
     """Arrange trajectories as arrays and read them out.
 
-    currents: constant input currents of the first layer (images, neurons) in ampere.
+    currents: constant input currents of the first layer (images, neurons) in ampere; of a live network the voltages of
+    its rows (images, rows).
     """
+    if isinstance(network, LiveNetwork):
+        return live_forward(network, currents, trajectories, labels, readout)
     times, counts = pad_times([trajectory.times for trajectory in trajectories])
     states = network.states(trajectories, len(times))
     membrane, arrays = network.cell.membrane, []
@@ -85,6 +59,10 @@ def forward(
 
 def backward(network: Network, run: Forward, *, with_parameters: bool = False) -> Backward:
     """One sweep from the last layer to the first."""
+    if isinstance(network, LiveNetwork):
+        if with_parameters:
+            raise UserError("the derivatives by the parameters of a neuron behind live synapses are not computed")
+        return live_backward(network, run)
     cell, membrane = network.cell, network.cell.membrane
     steps = find_steps(run.times, run.counts, run.arrays)
     by_membrane = network.by_membrane(run.reading.by_potential)

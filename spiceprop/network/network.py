@@ -102,11 +102,20 @@ class Network:
             {} if self.reduced else dict(enumerate(self.crossbars, 1)),
             dict(enumerate(self.crossbars, 1)) if self.reduced else {},
             elsewhere,
+            self.further_lines(),
         )
         found = {"netlist.cir": text, **self.source.copies()}
         if not self.reduced:
-            found |= {f"crossbar_{layer}.inc": crossbar_text(layer, bar) for layer, bar in enumerate(self.crossbars, 1)}
+            found |= {f"crossbar_{layer}.inc": self.crossbar_text(layer) for layer in range(1, len(self.layers))}
         return found
+
+    def crossbar_text(self, layer: int) -> str:
+        """``crossbar_<layer>.inc``."""
+        return crossbar_text(layer, self.crossbars[layer - 1])
+
+    def further_lines(self) -> list[str]:
+        """Elements of the netlist that belong to no layer."""
+        return []
 
     def write(self, folder: Path, sample: Sample, elsewhere: Collection[Place] = ()) -> None:
         for name, text in self.files(sample, elsewhere).items():
@@ -220,6 +229,10 @@ class Network:
         return np.concatenate([np.repeat(own, len(load), axis=1), load[None]])
 
     def saves(self) -> list[str]:
+        """All that is read back of a run."""
+        return self.cell_saves()
+
+    def cell_saves(self) -> list[str]:
         """All unknowns of all cells, layer by layer, neuron by neuron."""
         return [
             instance_name(name, self.cell.circuit.ports[0], layer, neuron)
@@ -236,13 +249,13 @@ class Network:
         return [name[2:-1] for name in names]
 
     def _vectors(self, compiled: CompiledNeuron | None) -> list[str]:
-        """What ngspice calls the quantities of `saves`."""
+        """What ngspice calls the quantities of `cell_saves`."""
         if compiled is None or not compiled.currents:
-            return self.saves()
+            return self.cell_saves()
         names = [(instance, name) for instance in range(len(self.neurons())) for name in self.cell.system.names]
         return [
             compiled.vector(instance, name) if name in compiled.currents else saved
-            for (instance, name), saved in zip(names, self.saves(), strict=True)
+            for (instance, name), saved in zip(names, self.cell_saves(), strict=True)
         ]
 
     def states(self, trajectories: list[Trajectory], points: int) -> list[np.ndarray]:
@@ -272,6 +285,28 @@ class Network:
     def by_membrane(self, by_potential: np.ndarray) -> np.ndarray:
         """The transpose of `potentials`."""
         return np.concatenate([by_potential, -by_potential], axis=-1) if self.wiring.paired else by_potential
+
+    def zero_slopes(self) -> list[np.ndarray]:
+        """What a batch without a single result gives in the place of `Backward.by_weight`."""
+        return [np.zeros(bar.weights.shape) for bar in self.crossbars[1:]]
+
+    def pair_gradients(
+        self,
+        samples: np.ndarray,
+        by_input: np.ndarray,
+        slopes: list[np.ndarray],
+        loads: list[np.ndarray],
+        count: int,
+    ) -> list[np.ndarray]:
+        """dL/dg (2, rows, columns) of each crossbar for the mean loss of ``count`` images.
+
+        by_input: dL/du of the first layer for each, (images, neurons); slopes, loads: their sums of dL/dweights of the
+        later crossbars, and of dL/dload of all.
+        """
+        # one product for the batch: one a task would write its result, as large as the crossbar, each time
+        first = self.crossbars[0].by_weight(self.v_read * samples, by_input)
+        planes = zip(self.crossbars, [first, *slopes], loads, strict=True)
+        return [bar.pair_gradient(slope / count, load / count) for bar, slope, load in planes]
 
     def row_voltages(self, membranes: np.ndarray) -> np.ndarray:
         """Row voltages (..., rows) that hidden neurons drive, from their membrane potentials."""

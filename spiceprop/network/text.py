@@ -9,7 +9,7 @@ that they amount to, ``gw<k>_<i>_<j>``. Both are exact, because rows are driven 
 more. Columns that drive their neurons directly are described in `direct_text`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,13 +124,15 @@ def network_text(
     explicit: dict[int, Crossbar],
     reduced: dict[int, Crossbar],
     elsewhere: Collection[tuple[str, int]] = (),
+    further: Sequence[str] = (),
 ) -> str:
     """``netlist.cir``: definitions, inputs, rows, columns, neurons and the analysis.
 
     ``explicit`` are the crossbars by layer that stand in the text as resistors, ``reduced`` those that are
     transconductances "between" layers and "within" one, but for what is ``elsewhere`` and added as devices by the
     caller. ``inputs`` are row voltages (rows,) in volt, or neuron currents (neurons,) in ampere where the first layer
-    has no crossbar; ``sample`` is what they are called.
+    has no crossbar; ``sample`` is what they are called. ``further`` are elements that
+    belong to no layer.
     """
     value = [format_number(number) for number in inputs]
     lines = [
@@ -146,6 +148,7 @@ def network_text(
         lines += [f"vin1_{i} {node}_{i} 0 dc {voltage}" for i, voltage in enumerate(value, 1)]
     for port, volts in wiring.supplies.items():
         lines.append(f"vsupply_{port} supply_{port} 0 dc {format_number(volts)}")
+    lines += further
     for layer in range(1, len(wiring.layers)):
         lines += [
             "",

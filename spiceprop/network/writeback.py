@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Trained conductances back into the netlist's text.
 
-``netlist.cir`` includes ``crossbar_<k>.inc``, one resistor a line and nothing else: those values are all that training
+``netlist.cir`` includes ``crossbar_<k>.inc``, one resistor or live synapse a line and nothing else: those values are all that training
 changes, so these files are written anew, whole, and the others once. Reading a netlist of 800,000 resistors to edit it
 would take a minute and 1.5 GB. What is the designer's is never printed: it is copied, character by character.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from spiceprop.network.network import Network
-from spiceprop.network.text import Sample, crossbar_text
+from spiceprop.network.text import Sample
 from spiceprop.store.atomic import write_text
 
 
@@ -28,5 +28,6 @@ class NetlistFolder:
 
     def update(self, conductances: list[np.ndarray]) -> None:
         """Put conductances (2, rows, columns) each into the text."""
-        for layer, bar in enumerate(self.network.with_conductances(conductances).crossbars, 1):
-            write_text(self.folder / f"crossbar_{layer}.inc", crossbar_text(layer, bar))
+        network = self.network.with_conductances(conductances)
+        for layer in range(1, len(network.layers)):
+            write_text(self.folder / f"crossbar_{layer}.inc", network.crossbar_text(layer))

@@ -61,6 +61,8 @@ class CircuitNetwork(nn.Module):
         super().__init__()
         if circuit.network.readout == "paper":
             raise UserError("network.readout = 'paper' is a loss along time: use 'mean' and take it of waveforms()")
+        if circuit.network.synapse:
+            raise UserError("network.synapse: a network of live synapses is no module yet; 'spiceprop run' trains it")
         self.circuit, network = circuit, build_network(circuit, seed)
         self._low, self._span = circuit.network.g_min, circuit.network.g_max - circuit.network.g_min
         self.theta = nn.ParameterList(torch.tensor((bar.g - self._low) / self._span) for bar in network.crossbars)
