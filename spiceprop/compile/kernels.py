@@ -136,6 +136,7 @@ class Kernels:
                     *code.sizes(),
                 ],
                 "functions": template("functions.h").splitlines(),
+                "lanes": template("lanes.h").splitlines(),
                 "equations": code.functions(),
             },
         )

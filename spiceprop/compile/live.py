@@ -127,11 +127,13 @@ class LiveKernels:
             {
                 "sizes": [
                     f"#define REAL {self._name}",
+                    "#define OWN_PARAMETERS 0",
                     f"enum {{ BLOCK = {BLOCK_BYTES // self.dtype.itemsize}, PORT = {self.cell.port} }};",
                     *neuron.sizes(),
                     *synapse.sizes(),
                 ],
                 "functions": template("functions.h").splitlines(),
+                "lanes": template("lanes.h").splitlines(),
                 "equations": [*neuron.functions(), *synapse.functions()],
             },
         )

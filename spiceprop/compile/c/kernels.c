@@ -18,16 +18,7 @@
 
 @sizes@
 @functions@
-
-enum { LANES_OF_OWN = OWN_PARAMETERS ? BLOCK : 1 };
-#define OF(l) (OWN_PARAMETERS ? (l) : 0)
-#define INLINE static inline __attribute__((always_inline))
-#define EXPORT __attribute__((visibility("default")))
-#define VECTORS _Pragma("omp simd")
-
-typedef real Row[BLOCK] __attribute__((aligned(64)));
-typedef real Own[LANES_OF_OWN];
-
+@lanes@
 @equations@
 
 /* Mirrored in spiceprop/compile/kernels.py. Arrays are (..., points, images, neurons), in the order of the cell. */
@@ -49,48 +40,8 @@ typedef struct {
     long most_iterations;
 } Task;
 
-/* Where a block lies among the lanes. */
-typedef struct {
-    long first, count;
-    int image[BLOCK], neuron[BLOCK];
-} Place;
-
 static long lanes_of(const Task *t) { return t->images * t->neurons; }
 static long blocks_of(const Task *t) { return (lanes_of(t) + BLOCK - 1) / BLOCK; }
-
-static void find_place(const Task *t, long block, Place *at)
-{
-    at->first = block * BLOCK;
-    at->count = lanes_of(t) - at->first < BLOCK ? lanes_of(t) - at->first : BLOCK;
-    for (int l = 0; l < BLOCK; l++) {
-        const long lane = at->first + (l < at->count ? l : at->count - 1);
-        at->image[l] = (int)(lane / t->neurons);
-        at->neuron[l] = (int)(lane % t->neurons);
-    }
-}
-
-/* `from` is the first lane of a block in an array. */
-INLINE void take(Row row, const real *from, const Place *at)
-{
-    if (at->count == BLOCK) {
-        VECTORS
-        for (int l = 0; l < BLOCK; l++)
-            row[l] = from[l];
-        return;
-    }
-    for (int l = 0; l < BLOCK; l++)
-        row[l] = from[l < at->count ? l : at->count - 1];
-}
-
-INLINE void give(real *to, const Row row, const Place *at)
-{
-    if (at->count == BLOCK) {
-        VECTORS
-        for (int l = 0; l < BLOCK; l++)
-            to[l] = row[l];
-    } else
-        memcpy(to, row, (size_t)at->count * sizeof(real));
-}
 
 INLINE real *place_of(const Task *t, const Place *at, real *array, long row, long point)
 {
@@ -151,13 +102,6 @@ static void take_parameters(const Task *t, const Place *at, Own *p)
             p[i][l] = OWN_PARAMETERS ? t->p[i * t->neurons + at->neuron[l]] : t->p[i];
 }
 
-INLINE void add(Row total, const real *part)
-{
-    VECTORS
-    for (int l = 0; l < BLOCK; l++)
-        total[l] += part[l];
-}
-
 /* dL/dx of a point is added to `slope`; rows of unknowns that the loss does not know stay as they are. */
 INLINE void add_slopes(const Task *t, const Place *at, Row *slope, long point)
 {
@@ -174,12 +118,6 @@ INLINE void add_slopes(const Task *t, const Place *at, Row *slope, long point)
         }
 }
 
-INLINE void fill(Row row, real value)
-{
-    for (int l = 0; l < BLOCK; l++)
-        row[l] = value;
-}
-
 /* A program's parameters `p` and constants, of a block. */
 #define CONSTANTS(name) \
     Own name##_w[name##_CONSTANTS + 1]; \
@@ -193,7 +131,7 @@ EXPORT void rule_residuals(const Task *t)
         Own p[PARAMETERS + 1];
         Row x[UNKNOWNS], u, q[CHARGES], current[CHARGES], q_before[CHARGES], before[CHARGES];
         Row smallest[CHARGES], largest[CHARGES], scale[CHARGES];
-        find_place(t, block, &at);
+        find_place(t->images, t->neurons, block, &at);
         take_parameters(t, &at, p);
         CONSTANTS(charges);
         CONSTANTS(flows);
@@ -245,7 +183,7 @@ EXPORT void adjoint(const Task *t)
         Own p[PARAMETERS + 1];
         Row x[UNKNOWNS], u, rate, rest, slope[UNKNOWNS], mu[CHARGES], s[CHARGES], by_input, total;
         Row by_parameter[PARAMETERS + 1];
-        find_place(t, block, &at);
+        find_place(t->images, t->neurons, block, &at);
         take_parameters(t, &at, p);
         CONSTANTS(sweep);
         CONSTANTS(parameter_sweep);
@@ -326,7 +264,7 @@ EXPORT void transient(const Task *t)
         Place at;
         Own p[PARAMETERS + 1];
         Row x[UNKNOWNS], u, rate, q[CHARGES], current[CHARGES], history[CHARGES], active, failed;
-        find_place(t, block, &at);
+        find_place(t->images, t->neurons, block, &at);
         take_parameters(t, &at, p);
         CONSTANTS(start);
         CONSTANTS(newton);
@@ -368,7 +306,7 @@ EXPORT void linear_transient(const Task *t)
         Place at;
         Own p[PARAMETERS + 1];
         Row x[UNKNOWNS], u, rate, q[CHARGES];
-        find_place(t, block, &at);
+        find_place(t->images, t->neurons, block, &at);
         take_parameters(t, &at, p);
         CONSTANTS(start);
         CONSTANTS(linear);
@@ -394,7 +332,7 @@ EXPORT void linear_adjoint(const Task *t)
         Place at;
         Own p[PARAMETERS + 1];
         Row x[UNKNOWNS], update[UNKNOWNS], u, rate, slope[UNKNOWNS], by_input, total, by_parameter[PARAMETERS + 1];
-        find_place(t, block, &at);
+        find_place(t->images, t->neurons, block, &at);
         take_parameters(t, &at, p);
         CONSTANTS(linear_sweep);
         CONSTANTS(linear_parameter_sweep);

@@ -15,16 +15,7 @@
 
 @sizes@
 @functions@
-
-enum { LANES_OF_OWN = 1 };
-#define OF(l) 0
-#define INLINE static inline __attribute__((always_inline))
-#define EXPORT __attribute__((visibility("default")))
-#define VECTORS _Pragma("omp simd")
-
-typedef real Row[BLOCK] __attribute__((aligned(64)));
-typedef real Own[LANES_OF_OWN];
-
+@lanes@
 @equations@
 
 /* Mirrored in spiceprop/compile/live.py. Arrays of neurons are (..., points, images, neurons); those of synapses have
@@ -50,12 +41,6 @@ typedef struct {
     long most_iterations;
 } Task;
 
-/* Where a block lies among the lanes. */
-typedef struct {
-    long first, count;
-    int image[BLOCK], neuron[BLOCK];
-} Place;
-
 /* A column's synapse as long as a block is computed. */
 typedef struct {
     Row row, z[SYNAPSE_UNKNOWNS], q[SYNAPSE_CHARGES], current[SYNAPSE_CHARGES], a[SYNAPSE_UNKNOWNS], b[SYNAPSE_UNKNOWNS];
@@ -67,48 +52,6 @@ typedef struct {
 
 static long lanes_of(const Task *t) { return t->images * t->neurons; }
 static long blocks_of(const Task *t) { return (lanes_of(t) + BLOCK - 1) / BLOCK; }
-
-static void find_place(const Task *t, long block, Place *at)
-{
-    at->first = block * BLOCK;
-    at->count = lanes_of(t) - at->first < BLOCK ? lanes_of(t) - at->first : BLOCK;
-    for (int l = 0; l < BLOCK; l++) {
-        const long lane = at->first + (l < at->count ? l : at->count - 1);
-        at->image[l] = (int)(lane / t->neurons);
-        at->neuron[l] = (int)(lane % t->neurons);
-    }
-}
-
-/* `from` is the first lane of a block in an array. */
-INLINE void take(Row row, const real *from, const Place *at)
-{
-    if (at->count == BLOCK) {
-        VECTORS
-        for (int l = 0; l < BLOCK; l++)
-            row[l] = from[l];
-        return;
-    }
-    for (int l = 0; l < BLOCK; l++)
-        row[l] = from[l < at->count ? l : at->count - 1];
-}
-
-INLINE void give(real *to, const Row row, const Place *at)
-{
-    memcpy(to, row, (size_t)at->count * sizeof(real));
-}
-
-INLINE void fill(Row row, real value)
-{
-    for (int l = 0; l < BLOCK; l++)
-        row[l] = value;
-}
-
-INLINE void add(Row total, const Row part)
-{
-    VECTORS
-    for (int l = 0; l < BLOCK; l++)
-        total[l] += part[l];
-}
 
 INLINE real *point_of(const Task *t, const Place *at, real *array, long row, long point)
 {
@@ -243,7 +186,7 @@ EXPORT void transient(const Task *t)
         CONSTANTS(synapse_start, of_synapse);
         CONSTANTS(synapse_charges, of_synapse);
         CONSTANTS(synapse_reduced, of_synapse);
-        find_place(t, block, &at);
+        find_place(t->images, t->neurons, block, &at);
         start(p, start_w, x, q);
         memset(current, 0, sizeof current);
         fill(failed, R(0.0));
@@ -293,7 +236,7 @@ EXPORT void adjoint(const Task *t)
         CONSTANTS(sweep, p);
         CONSTANTS(synapse_reduced_back, of_synapse);
         CONSTANTS(synapse_start_slope, of_synapse);
-        find_place(t, block, &at);
+        find_place(t->images, t->neurons, block, &at);
         memset(synapses, 0, sizeof(Backward) * (size_t)t->rows);
         memset(mu, 0, sizeof mu);
         memset(s, 0, sizeof s);
@@ -378,7 +321,7 @@ EXPORT void rule_residuals(const Task *t)
         PARAMETERS_OF_BOTH;
         CONSTANTS(synapse_flows, of_synapse);
         CONSTANTS(synapse_charges, of_synapse);
-        find_place(t, block, &at);
+        find_place(t->images, t->neurons, block, &at);
         for (long s = 0; s < t->rows; s++) {
             for (long n = 0; n < t->points; n++) {
                 for (int i = 0; i < SYNAPSE_UNKNOWNS; i++)
