@@ -33,7 +33,7 @@ DEVICES = {
     "linear_ion_drift_biolek": Device("linear_ion_drift.lib", {"ron": 2e4, "roff": 2e5, "mobility": 2e-13}),
     "vteam": Device("vteam.lib", {"ron": 2e4, "roff": 2e5, "von": -0.25, "koff": 2e-7, "kon": -2e-7}),
     "yakopcic": Device("yakopcic.lib", {"a1": 1e-3, "a2": 1e-3, "ap": 100.0, "an": 100.0}),
-    "filament": Device("filament.lib", {"i0": 5e-5, "nu0": 20.0, "rth": 2.1e5}, 0.4),
+    "filament": Device("filament.lib", {"i0": 5e-5, "nu0": 20.0, "rth": 2.1e5}, 0.3),
 }
 LAYERS, GAIN, REFERENCE = (4, 3, 2), 10.0, 0.03
 
@@ -54,7 +54,10 @@ def live_network(
             for size in zip(rows, LAYERS[1:], strict=True)
         ),
         transient=Transient(
-            t_step=1e-4, t_stop=2e-3, t_max=5e-6 if tight else 1e-4, options=(TIGHT if tight else TRAINING_OPTIONS) | (options or {})
+            t_step=1e-4,
+            t_stop=1e-3,
+            t_max=5e-6 if tight else 1e-4,
+            options=(TIGHT if tight else TRAINING_OPTIONS) | (options or {}),
         ),
         v_read=model.v_read,
         reduced=False,
@@ -76,4 +79,6 @@ def run_in_ngspice(network: LiveNetwork, samples: np.ndarray, compiled=None) -> 
 
 def programmed(network: LiveNetwork, states: list[np.ndarray]) -> LiveNetwork:
     """With other programmed states."""
-    return replace(network, crossbars=tuple(replace(bar, g=g) for bar, g in zip(network.crossbars, states, strict=True)))
+    return replace(
+        network, crossbars=tuple(replace(bar, g=g) for bar, g in zip(network.crossbars, states, strict=True))
+    )

@@ -91,7 +91,9 @@ class Synapse:
         state, main = state.lower(), netlist.sources[0]
         circuit = flatten_subcircuit(netlist, name, values=given)
         if len(circuit.ports) < 2 or "0" in circuit.ports[:2]:
-            raise main.whole_error(f".subckt {name} needs two ports to be a synapse: that of the row, then the column's")
+            raise main.whole_error(
+                f".subckt {name} needs two ports to be a synapse: that of the row, then the column's"
+            )
         row, column, *others = circuit.ports
         if unknown := supplies.keys() - set(others):
             raise main.whole_error(
@@ -99,7 +101,9 @@ class Synapse:
                 f"{' '.join(others) or 'none'}"
             )
         if state in given:
-            raise main.whole_error(f"'{state}' of .subckt {name} is what is programmed: it has no value for all synapses")
+            raise main.whole_error(
+                f"'{state}' of .subckt {name} is what is programmed: it has no value for all synapses"
+            )
         builder = _Builder(circuit, supplies)
         system = builder.build(driven=False)
         if state not in system.parameters:

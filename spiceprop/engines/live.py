@@ -44,14 +44,20 @@ class LiveEngine(NativeEngine):
         for layer in range(1, len(network.layers)):
             drives, programmed = self._rounded(network.drives(layer, before)), network.programmed(layer)
             x, z, ok = self.kernels.transient(drives, programmed, self.h, self.scheme)
-            arrays.append(LiveStates(cell, network.synapse, x, z, np.broadcast_to(drives, (len(self.h), *drives.shape[-2:])), programmed))
+            arrays.append(
+                LiveStates(
+                    cell, network.synapse, x, z, np.broadcast_to(drives, (len(self.h), *drives.shape[-2:])), programmed
+                )
+            )
             solved &= ok.all(axis=-1)
             before = x[cell.membrane]
         return Waveforms(arrays, solved)
 
     def backward(self, network: LiveNetwork, run: Forward, *, with_parameters: bool = False) -> Backward:
         """One sweep from the last layer to the first."""
-        h, theta = (np.repeat(row[:, None], run.times.shape[1], axis=1) for row in (self.h, theta_of(self.scheme, len(self.h))))
+        h, theta = (
+            np.repeat(row[:, None], run.times.shape[1], axis=1) for row in (self.h, theta_of(self.scheme, len(self.h)))
+        )
         rows = [network.cell.membrane]
 
         def sweep(layer: LiveStates, by_membrane: np.ndarray, by_row: bool) -> LiveAdjoint:

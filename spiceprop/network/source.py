@@ -128,8 +128,6 @@ def _check(netlist: Netlist) -> None:
     inside = [include.span for include in netlist.includes if include.span.source is main]
     for span in inside:
         if any(
-            part.span.start < span.start < part.end
-            for part in body.subcircuits.values()
-            if part.span.source is main
+            part.span.start < span.start < part.end for part in body.subcircuits.values() if part.span.source is main
         ):
             raise span.error("a neuron's .subckt cannot hold an .include: put it above the .subckt")
