@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Small networks of live synapses, each of a model in `models/` with values for which its state moves in a read."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,7 @@ def live_network(
     neuron = read_netlist(NETLISTS / "mif.cir")
     library = read_netlist(MODELS / model.library)
     rows = [rows + bool(bias) for rows in LAYERS[:-1]]
+    options = (TIGHT if tight else TRAINING_OPTIONS) | (options or {})
     return LiveNetwork(
         wiring=Wiring(LAYERS, GAIN, REFERENCE, {}),
         source=NeuronSource(neuron, "mif", (library,)),
@@ -53,12 +54,7 @@ def live_network(
             LiveCrossbar(random_pairs(*size, 0.1, 0.9, 0.3, generator), 1.0, None, bias)
             for size in zip(rows, LAYERS[1:], strict=True)
         ),
-        transient=Transient(
-            t_step=1e-4,
-            t_stop=1e-3,
-            t_max=5e-6 if tight else 1e-4,
-            options=(TIGHT if tight else TRAINING_OPTIONS) | (options or {}),
-        ),
+        transient=Transient(t_step=1e-4, t_stop=1e-3, t_max=5e-6 if tight else 1e-4, options=options),
         v_read=model.v_read,
         reduced=False,
         synapse=Synapse.from_netlist(library, device, model.given | (given or {})),
@@ -79,6 +75,4 @@ def run_in_ngspice(network: LiveNetwork, samples: np.ndarray, compiled=None) -> 
 
 def programmed(network: LiveNetwork, states: list[np.ndarray]) -> LiveNetwork:
     """With other programmed states."""
-    return replace(
-        network, crossbars=tuple(replace(bar, g=g) for bar, g in zip(network.crossbars, states, strict=True))
-    )
+    return network.with_conductances(states)

@@ -55,7 +55,7 @@ class LiveStates:
 def live_adjoint(
     layer: LiveStates, steps: Steps, by_state: np.ndarray, rows: Sequence[int], *, by_row: bool
 ) -> LiveAdjoint:
-    """Sweep backwards through the steps of all images; ``by_state`` is dL/dx of the unknowns ``rows`` of the neurons."""
+    """Sweep backwards through the steps of all images; ``by_state`` is dL/dx of the neurons' unknowns ``rows``."""
     kernels = live_kernels_of(layer.cell, layer.synapse)
     return kernels.adjoint(
         layer.x, layer.z, layer.v, layer.programmed, steps.h, steps.theta, by_state, rows, by_row=by_row

@@ -91,19 +91,15 @@ class Synapse:
         state, main = state.lower(), netlist.sources[0]
         circuit = flatten_subcircuit(netlist, name, values=given)
         if len(circuit.ports) < 2 or "0" in circuit.ports[:2]:
-            raise main.whole_error(
-                f".subckt {name} needs two ports to be a synapse: that of the row, then the column's"
-            )
-        row, column, *others = circuit.ports
+            raise main.whole_error(f".subckt {name} needs two ports to be a synapse: the row's, then the column's")
+        others = circuit.ports[2:]
         if unknown := supplies.keys() - set(others):
             raise main.whole_error(
                 f".subckt {name} has no port '{min(unknown)}' for a supply; behind those of row and column it has "
                 f"{' '.join(others) or 'none'}"
             )
         if state in given:
-            raise main.whole_error(
-                f"'{state}' of .subckt {name} is what is programmed: it has no value for all synapses"
-            )
+            raise main.whole_error(f"'{state}' of .subckt {name} is what is programmed: it has no value common to all")
         builder = _Builder(circuit, supplies)
         system = builder.build(driven=False)
         if state not in system.parameters:
@@ -134,8 +130,8 @@ class Synapse:
         moving = [*found.residual, found.current, *found.charges]
         if any(sp.sympify(part).has(programmed) for part in moving):
             raise main.whole_error(
-                f"'{state}' of .subckt {name} is more than an initial condition: what is programmed may stand in ic= and "
-                ".ic alone"
+                f"'{state}' of .subckt {name} is more than an initial condition: what is programmed may stand in "
+                "the ic= of capacitors alone"
             )
         for node, (value, _) in circuit.initial.items():
             raise value.span.error(
@@ -188,8 +184,8 @@ class _Builder(Builder):
         for rows, *_ in self.charges[before:]:
             if {self.row, self.column} & rows.keys():
                 raise flat.element.span.error(
-                    f"{flat.element.name} stores charge at an electrode: a live synapse may store it inside only. Put the "
-                    "capacitance of a column into the neuron's .subckt"
+                    f"{flat.element.name} stores charge at an electrode: a live synapse may store it inside only. Put "
+                    "the capacitance of a column into the neuron's .subckt"
                 )
 
     def starts(self, programmed: sp.Symbol) -> dict[tuple[str, str], sp.Expr]:

@@ -2,7 +2,7 @@
 """One step of a column of live synapses and the neuron at its end, forwards and backwards, as straight-line programs.
 
 Synapses of a column meet in its voltage v alone (see `circuit.synapse`), so each is eliminated by itself. With
-J = F + w A Q for its unknowns z, j = f_v + w A q_v, and the residual r = f + A (w q - b) of a step (b, w: `cell_steps`),
+J = F + w A Q for its unknowns z, j = f_v + w A q_v, and a step's residual r = f + A (w q - b) (b, w: `cell_steps`),
 
     dz = a + b dv,       a = -r/J,  b = -j/J,        its current into the neuron's row:  g + g_z a + (g_v + g_z b) dv,
 
@@ -12,7 +12,8 @@ Backwards the same holds of the transposed system. With the multipliers lambda o
     J' lambda = Q' (mu_(n+1) + s_n w) - g_z' l       =>   lambda = alpha + beta l,     beta = -g_z'/J',
     the neuron's row gets the load g_v + j' beta and the right side  q_v' (mu_(n+1) + s_n w) - j' alpha,
 
-and then mu_n = (A' lambda - s_n) w and dL/dv_row = lambda' f_row + l g_row + (mu_n - mu_(n+1))' q_row, both affine in l.
+and then mu_n = (A' lambda - s_n) w and dL/dv_row = lambda' f_row + l g_row + (mu_n - mu_(n+1))' q_row, both affine
+in l.
 """
 
 from functools import cached_property

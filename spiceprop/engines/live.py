@@ -5,7 +5,7 @@ import numpy as np
 
 from spiceprop.adjoint.live import LiveStates
 from spiceprop.compile.live import LiveAdjoint, live_kernels_of
-from spiceprop.compile.schemes import Scheme, theta_of
+from spiceprop.compile.schemes import Scheme
 from spiceprop.compile.toolchain import NotCompiled
 from spiceprop.engines.native import NativeEngine, Waveforms, grid
 from spiceprop.errors import UserError
@@ -44,29 +44,24 @@ class LiveEngine(NativeEngine):
         for layer in range(1, len(network.layers)):
             drives, programmed = self._rounded(network.drives(layer, before)), network.programmed(layer)
             x, z, ok = self.kernels.transient(drives, programmed, self.h, self.scheme)
-            arrays.append(
-                LiveStates(
-                    cell, network.synapse, x, z, np.broadcast_to(drives, (len(self.h), *drives.shape[-2:])), programmed
-                )
-            )
+            drives = np.broadcast_to(drives, (len(self.h), *drives.shape[-2:]))
+            arrays.append(LiveStates(cell, network.synapse, x, z, drives, programmed))
             solved &= ok.all(axis=-1)
             before = x[cell.membrane]
         return Waveforms(arrays, solved)
 
     def backward(self, network: LiveNetwork, run: Forward, *, with_parameters: bool = False) -> Backward:
         """One sweep from the last layer to the first."""
-        h, theta = (
-            np.repeat(row[:, None], run.times.shape[1], axis=1) for row in (self.h, theta_of(self.scheme, len(self.h)))
-        )
+        steps = self._steps(run)
         rows = [network.cell.membrane]
 
         def sweep(layer: LiveStates, by_membrane: np.ndarray, by_row: bool) -> LiveAdjoint:
             return self.kernels.adjoint(
-                *(layer.x, layer.z, layer.v, layer.programmed, h, theta),
+                *(layer.x, layer.z, layer.v, layer.programmed, steps.h, steps.theta),
                 *(self._rounded(by_membrane)[None], rows),
                 by_row=by_row,
             )
 
         layers, slopes = swept(network, run, sweep)
         nothing, images = [np.zeros(0)] * len(layers), run.times.shape[1]
-        return Backward(np.zeros((images, network.lanes[1])), slopes, nothing, np.zeros(0), layers, self._steps(run))
+        return Backward(np.zeros((images, network.lanes[1])), slopes, nothing, np.zeros(0), layers, steps)

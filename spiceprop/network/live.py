@@ -98,9 +98,8 @@ class LiveNetwork(Network):
         """The nodes of an instance."""
         row, column = name.rsplit("_", 1)
         found = [f"row{row[1:]}", f"n{name[2:].split('_')[0]}_{column}"]
-        for port in self.synapse.circuit.ports[2:]:
-            found.append(f"supply_synapse_{port}" if port in self.synapse.supplies else f"{port}{name[1:]}")
-        return found
+        others, supplies = self.synapse.circuit.ports[2:], self.synapse.supplies
+        return found + [f"supply_synapse_{port}" if port in supplies else f"{port}{name[1:]}" for port in others]
 
     def node(self, name: str, unknown: str) -> str:
         """What the network calls an unknown voltage ``v(node)`` of an instance."""
@@ -117,8 +116,8 @@ class LiveNetwork(Network):
     def _saved(self, name: str, unknown: str) -> str:
         if unknown.startswith("v("):
             return f"v({self.node(name, unknown)})"
-        kind, _, path = unknown[2:-1].rpartition(".")[2][0], None, unknown[2:-1].split(".", 1)[-1]
-        return f"i({kind}.{name}.{path})"
+        path = unknown[2:-1].split(".", 1)[-1]  # i(v.xmem.vs) and i(vs) are inside
+        return f"i({unknown[2]}.{name}.{path})"
 
     def program(self, compiled: CompiledNeuron | None = None) -> Program:
         circuit, more = flatten(self.read(Sample(np.zeros(self.layers[0]), "none"))), []

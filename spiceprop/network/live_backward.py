@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The gradient of a network of live synapses: layer after layer as in `backward`.
 
-A layer depends on the one before through the voltages of its rows, s_i = row_gain (v_i - row_reference) at one of a pair
-and -s_i at the other, and its own adjoint gives dL/ds and dL/d(programmed states).
+A layer depends on the one before through the voltages of its rows, s_i = row_gain (v_i - row_reference) at one of a
+pair and -s_i at the other, and its own adjoint gives dL/ds and dL/d(programmed states).
 """
 
 import numpy as np

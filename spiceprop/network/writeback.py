@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Trained conductances back into the netlist's text.
 
-``netlist.cir`` includes ``crossbar_<k>.inc``, one resistor or live synapse a line and nothing else: those values are all that training
-changes, so these files are written anew, whole, and the others once. Reading a netlist of 800,000 resistors to edit it
-would take a minute and 1.5 GB. What is the designer's is never printed: it is copied, character by character.
+``netlist.cir`` includes ``crossbar_<k>.inc``, one resistor or live synapse a line and nothing else: those values are
+all that training changes, so these files are written anew, whole, and the others once. Reading a netlist of 800,000
+resistors to edit it would take a minute and 1.5 GB. What is the designer's is never printed: it is copied, character by
+character.
 """
 
 from dataclasses import replace

@@ -28,9 +28,8 @@ def synapses() -> dict[str, Synapse]:
         name: Synapse.from_netlist(read_netlist(MODELS / device.library), name, device.given)
         for name, device in DEVICES.items()
     }
-    return found | {
-        "inner nodes": Synapse.from_netlist(read_text(f"* t\n{INNER}\n.end\n", "s.lib"), "s", None, {"g": 1.5})
-    }
+    inner = read_text(f"* t\n{INNER}\n.end\n", "s.lib")
+    return found | {"inner nodes": Synapse.from_netlist(inner, "s", None, {"g": 1.5})}
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +80,7 @@ def test_the_adjoint_is_the_derivative_of_the_kernels_own_steps(name, scheme, ce
 
 def test_bits_of_a_lane_do_not_depend_on_its_neighbours(cell):
     kernels = live_kernels_of(cell, synapses()["yakopcic"])
-    rows, programmed, weights = inputs()
+    rows, programmed, _ = inputs()
     x, z, _ = kernels.transient(rows, programmed, H, "trapezoid")
     one = kernels.transient(rows[:, 1:2], programmed[:, 2:], H, "trapezoid")
     np.testing.assert_array_equal(one[0], x[:, :, 1:2, 2:])
@@ -94,7 +93,7 @@ def test_bits_of_a_lane_do_not_depend_on_its_neighbours(cell):
 def test_held_synapses_are_resistors_of_their_programmed_state(cell):
     synapse = synapses()["vteam"]
     rows, programmed, _ = inputs()
-    x, z, solved = live_kernels_of(cell, synapse.held()).transient(rows[0], programmed, H, "trapezoid")
+    _, z, solved = live_kernels_of(cell, synapse.held()).transient(rows[0], programmed, H, "trapezoid")
     assert solved.all()
     np.testing.assert_allclose(z[0], np.broadcast_to(programmed[:, None, None], z[0].shape), rtol=1e-6)
 
@@ -105,5 +104,7 @@ def test_a_lane_without_a_solution_says_so_and_leaves_its_neighbours_alone(cell)
     x, _, solved = kernels.transient(rows, programmed, H, "trapezoid")
     rows[:, 0, 0] = 1e4
     other, _, failed = kernels.transient(rows, programmed, H, "trapezoid")
-    assert solved.all() and not failed[0].any() and failed[1:].all()
+    assert solved.all()
+    assert not failed[0].any()
+    assert failed[1:].all()
     np.testing.assert_array_equal(other[:, :, 1:], x[:, :, 1:])

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Networks of live synapses in ngspice: their gradient through the motion, their devices, the native engine, refusals."""
+"""Networks of live synapses in ngspice: their gradient through the motion, their devices, what is refused."""
 
 import numpy as np
 import pytest
 from live_networks import DEVICES, live_network, programmed, run_in_ngspice
 
 from spiceprop.adjoint.finite_difference import central_difference
+from spiceprop.circuit.synapse import Synapse
 from spiceprop.compile.neurons import compiled_if_possible
 from spiceprop.engines.live import LiveEngine
 from spiceprop.engines.ngspice import Simulator
 from spiceprop.errors import UserError
 from spiceprop.netlist import read_text
-from spiceprop.circuit.synapse import Synapse
 from spiceprop.network import Readout, backward, forward
 from spiceprop.network.text import Sample
 
@@ -21,9 +21,8 @@ RULES = {"trapezoid": {}, "backward Euler": {"maxord": 1}}
 
 
 def passed(network, samples, compiled=None):
-    return forward(
-        network, network.input_currents(samples), run_in_ngspice(network, samples, compiled), LABELS, READOUT
-    )
+    trajectories = run_in_ngspice(network, samples, compiled)
+    return forward(network, network.input_currents(samples), trajectories, LABELS, READOUT)
 
 
 def motion(run) -> float:
