@@ -123,8 +123,8 @@ class NetworkSection(Section):
     def _living(self) -> "NetworkSection":
         of_synapses = ("synapse_parameters", "synapse_supplies", "synapse_state", "x_min", "x_max")
         if self.synapse is None:
-            if given := self.model_fields_set.intersection(of_synapses):
-                raise ValueError(f'{min(given)} needs synapse = "FILE.lib:SUBCKT"')
+            if given := self._changed(of_synapses):
+                raise ValueError(f'{given[0]} needs synapse = "FILE.lib:SUBCKT"')
             return self
         if not all(self.synapse.rpartition(":")):
             raise ValueError('synapse is "FILE.lib:SUBCKT"')
@@ -132,15 +132,17 @@ class NetworkSection(Section):
             raise ValueError('a live synapse needs coupling = "direct", bipolar = "rows" and row_resistance = 0')
         if any(not isinstance(layer, int) for layer in self.layers):
             raise ValueError("layers with windows cannot have live synapses")
-        if given := self.model_fields_set.intersection(("g_min", "g_max")):
-            raise ValueError(f"{min(given)} is of resistors: a live synapse is programmed between x_min and x_max")
-        if self.crossbar == "reduced" and "crossbar" in self.model_fields_set:
-            raise ValueError('crossbar = "reduced" needs resistors: live synapses are always explicit')
+        if given := self._changed(("g_min", "g_max")):
+            raise ValueError(f"{given[0]} is of resistors: a live synapse is programmed between x_min and x_max")
         if self.x_min >= self.x_max:
             raise ValueError(f"x_min = {self.x_min} must be below x_max = {self.x_max}")
         if "spread" not in self.model_fields_set:
             raise ValueError("spread is needed with a live synapse: of the programmed states of a pair, like 0.2")
         return self
+
+    def _changed(self, keys: tuple[str, ...]) -> list[str]:
+        """Those that are not as they are by default; a stored experiment holds all keys."""
+        return [key for key in keys if getattr(self, key) != NetworkSection.model_fields[key].default]
 
     @property
     def bounds(self) -> tuple[float, float]:

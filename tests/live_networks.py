@@ -9,7 +9,8 @@ from small_networks import NETLISTS, TIGHT
 
 from spiceprop.circuit import Cell
 from spiceprop.circuit.synapse import Synapse
-from spiceprop.engines import TRAINING_OPTIONS, Transient
+from spiceprop.compile.neurons import compiled_if_possible
+from spiceprop.engines import TRAINING_OPTIONS, Trajectory, Transient
 from spiceprop.engines.ngspice import Simulator
 from spiceprop.netlist import read_netlist
 from spiceprop.network import NeuronSource, Wiring, random_pairs
@@ -61,18 +62,22 @@ def live_network(
     )
 
 
-def run_in_ngspice(network: LiveNetwork, samples: np.ndarray, compiled=None) -> list:
-    """Trajectories of samples (images, rows)."""
-    program, simulator = network.program(compiled), Simulator.shared()
-    simulator.load(program.deck, program.saves, program.t_stop, program.vectors, program.devices)
-    trajectories = []
-    for values in network.inputs(samples):
-        simulator.alter(program.inputs, values)
-        trajectories.append(simulator.run())
-        assert trajectories[-1].ok, trajectories[-1].message
-    return trajectories
+class InNgspice:
+    """A network loaded once; runs of networks like it, whose programmed states are altered."""
 
+    def __init__(self, network: LiveNetwork, *, compiled: bool):
+        self.simulator = Simulator.shared()
+        neuron = compiled_if_possible(network.cell, self.simulator.version) if compiled else None
+        self.program = network.program(neuron)
+        program = self.program
+        self.simulator.load(program.deck, program.saves, program.t_stop, program.vectors, program.devices)
 
-def programmed(network: LiveNetwork, states: list[np.ndarray]) -> LiveNetwork:
-    """With other programmed states."""
-    return network.with_conductances(states)
+    def __call__(self, network: LiveNetwork, samples: np.ndarray) -> list[Trajectory]:
+        """Of samples (images, rows)."""
+        self.simulator.alter(self.program.synapses, network.synaptic_values())
+        trajectories = []
+        for values in network.inputs(samples):
+            self.simulator.alter(self.program.inputs, values)
+            trajectories.append(self.simulator.run())
+            assert trajectories[-1].ok, trajectories[-1].message
+        return trajectories

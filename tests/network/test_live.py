@@ -3,13 +3,11 @@
 
 import numpy as np
 import pytest
-from live_networks import DEVICES, live_network, programmed, run_in_ngspice
+from live_networks import DEVICES, InNgspice, live_network
 
 from spiceprop.adjoint.finite_difference import central_difference
 from spiceprop.circuit.synapse import Synapse
-from spiceprop.compile.neurons import compiled_if_possible
 from spiceprop.engines.live import LiveEngine
-from spiceprop.engines.ngspice import Simulator
 from spiceprop.errors import UserError
 from spiceprop.netlist import read_text
 from spiceprop.network import Readout, backward, forward
@@ -20,8 +18,8 @@ PLACES = [(0, (0, 1, 2)), (0, (1, 3, 1)), (1, (1, 2, 0))]  # layer, place in the
 RULES = {"trapezoid": {}, "backward Euler": {"maxord": 1}}
 
 
-def passed(network, samples, compiled=None):
-    trajectories = run_in_ngspice(network, samples, compiled)
+def passed(network, samples, simulate: InNgspice):
+    trajectories = simulate(network, samples)
     return forward(network, network.input_currents(samples), trajectories, LABELS, READOUT)
 
 
@@ -35,8 +33,8 @@ def motion(run) -> float:
 )
 def test_the_gradient_by_programmed_states_agrees_with_finite_differences_of_ngspice(device, rule, samples):
     network = live_network(device, tight=True, options=RULES[rule])
-    compiled = compiled_if_possible(network.cell, Simulator.shared().version)
-    run = passed(network, samples, compiled)
+    simulate = InNgspice(network, compiled=True)
+    run = passed(network, samples, simulate)
     result = backward(network, run)
     assert result.steps.unexplained.tolist() == [0, 0]
     assert (result.steps.theta[2:-1] == (0.5 if rule == "trapezoid" else 1.0)).mean() > 0.9
@@ -47,7 +45,7 @@ def test_the_gradient_by_programmed_states_agrees_with_finite_differences_of_ngs
         def loss(value: float, layer: int = layer, place: tuple = place) -> float:
             states = [bar.g.copy() for bar in network.crossbars]
             states[layer][place] = value
-            return passed(programmed(network, states), samples, compiled).reading.losses.sum()
+            return passed(network.with_conductances(states), samples, simulate).reading.losses.sum()
 
         reference = central_difference(loss, network.crossbars[layer].g[place], 2e-3)
         size = max(abs(reference.value), 1e-3 * largest)
@@ -58,11 +56,11 @@ def test_the_gradient_by_programmed_states_agrees_with_finite_differences_of_ngs
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_compiled_synapses_give_the_waveforms_of_the_b_sources(device, samples):
-    simulator, network = Simulator.shared(), live_network(device)
-    compiled = compiled_if_possible(network.cell, simulator.version)
-    devices = len(network.program(compiled).devices)
-    assert devices == (2 if simulator.version >= 44 else 0)
-    for one, other in zip(run_in_ngspice(network, samples, compiled), run_in_ngspice(network, samples), strict=True):
+    network = live_network(device)
+    simulate = InNgspice(network, compiled=True)
+    assert len(simulate.program.devices) == (2 if simulate.simulator.version >= 44 else 0)
+    compiled = simulate(network, samples)
+    for one, other in zip(compiled, InNgspice(network, compiled=False)(network, samples), strict=True):
         assert one.times.shape == other.times.shape
         np.testing.assert_allclose(one.values, other.values, rtol=1e-5, atol=1e-7)
 
@@ -70,7 +68,7 @@ def test_compiled_synapses_give_the_waveforms_of_the_b_sources(device, samples):
 @pytest.mark.parametrize("device", [device for device in DEVICES if device != "filament"])
 def test_the_native_engine_agrees_with_ngspice(device, samples):
     network = live_network(device, tight=True, bias=0.4)
-    run = passed(network, samples)
+    run = passed(network, samples, InNgspice(network, compiled=True))
     engine = LiveEngine(network, "trapezoid", np.float64)
     waves = engine.simulate(network, network.input_currents(samples))
     own = engine.forward(network, waves.arrays, LABELS, READOUT)
@@ -82,13 +80,11 @@ def test_the_native_engine_agrees_with_ngspice(device, samples):
 
 def test_altered_states_are_those_of_a_deck_loaded_anew(samples):
     network = live_network("vteam")
-    compiled = compiled_if_possible(network.cell, Simulator.shared().version)
-    other = programmed(network, [bar.g[::-1] for bar in network.crossbars])
-    run_in_ngspice(network, samples, compiled)
-    simulator = Simulator.shared()
-    simulator.alter(other.program(compiled).synapses, other.synaptic_values())
-    simulator.alter(other.program(compiled).inputs, other.inputs(samples)[0])
-    np.testing.assert_array_equal(simulator.run().values, run_in_ngspice(other, samples, compiled)[0].values)
+    other = network.with_conductances([bar.g[::-1] for bar in network.crossbars])
+    altered = InNgspice(network, compiled=True)(other, samples)
+    anew = InNgspice(other, compiled=True)(other, samples)
+    for one, again in zip(altered, anew, strict=True):
+        np.testing.assert_array_equal(one.values, again.values)
 
 
 def test_synapses_that_are_held_do_not_move_and_give_another_result(samples):
