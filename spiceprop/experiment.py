@@ -256,6 +256,15 @@ class Experiment(Circuit):
             raise ValueError("scheme: 'tabulated' has the first layer in a table, and needs another one behind it")
         return self
 
+    @model_validator(mode="after")
+    def _table_of_currents(self) -> "Experiment":
+        if self.network.is_direct and "tabulated" in {part.scheme for part in (self.simulation, *self.tuning)}:
+            raise ValueError(
+                "scheme: 'tabulated' has the first layer in a table of its currents, and with coupling = \"direct\" "
+                "each neuron has a load of its own: take 'trapezoid'"
+            )
+        return self
+
 
 def circuit_of(network: dict, simulation: dict, folder: Path) -> Circuit:
     """The sections [network] and [simulation] from their keys.
