@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     NonNegativeFloat,
@@ -25,11 +23,9 @@ from pydantic_core import ErrorDetails
 from spiceprop.engines import TRAINING_OPTIONS
 from spiceprop.engines.deck import TOLERANCES
 from spiceprop.errors import UserError
+from spiceprop.imperfections.section import Imperfections
 from spiceprop.network.windows import Connection, connections
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+from spiceprop.section import Section
 
 
 class Data(Section):
@@ -61,7 +57,7 @@ class NetworkSection(Section):
 
     layers: Annotated[tuple[Layer, ...], Field(min_length=2)]
     neuron: str
-    supplies: dict[str, float] = {}
+    supplies: dict[str, float] = Field(default_factory=dict)
     output: str | None = None
     crossbar: Literal["reduced", "explicit"] = "reduced"
     coupling: Literal["mirror", "direct"] = "mirror"
@@ -75,6 +71,7 @@ class NetworkSection(Section):
     row_reference: float = 0.0
     bias: NonNegativeFloat = 0.0
     spread: PositiveFloat | tuple[PositiveFloat, ...] = 1e-5
+    pairs: Literal["middle", "low"] = "middle"
     readout: Literal["mean", "max", "paper"] = "mean"
     readout_scale: PositiveFloat
 
@@ -101,6 +98,8 @@ class NetworkSection(Section):
                 if key in self.model_fields_set and getattr(self, key) != NetworkSection.model_fields[key].default:
                     raise ValueError(f'{key} needs coupling = "direct": a mirror takes the difference of two columns')
             return self
+        if self.pairs == "low":
+            raise ValueError('pairs = "low" needs coupling = "mirror": with "direct" each cell moves by itself')
         if set(self.per_crossbar("i_scale")) != {1.0}:
             raise ValueError('i_scale is the ratio of current mirrors, and with coupling = "direct" there are none')
         if self.is_paired and self.row_reference:
@@ -138,7 +137,7 @@ class Simulation(Section):
     t_max: PositiveFloat | None = None
     scheme: NativeScheme = "trapezoid"
     compiled: bool = True
-    options: dict[str, float] = {}
+    options: dict[str, float] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _known_options(self) -> "Simulation":
@@ -242,6 +241,7 @@ class Experiment(Circuit):
 
     name: str
     data: Data
+    imperfections: Imperfections = Imperfections()
     distortion: DistortionSection = DistortionSection()
     training: Training
     tuning: tuple[Tuning, ...] = ()
@@ -263,6 +263,17 @@ class Experiment(Circuit):
                 "scheme: 'tabulated' has the first layer in a table of its currents, and with coupling = \"direct\" "
                 "each neuron has a load of its own: take 'trapezoid'"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _places_of_windows(self) -> "Experiment":
+        if any(part.windows for part in self.network.connections()):
+            for key, on in (("random cells", self.imperfections.random), ("wires", self.imperfections.wired)):
+                if on:
+                    raise ValueError(
+                        f"imperfections: {key} are not supported where a layer has windows, whose places would differ "
+                        "while their conductances are trained as one; levels and drift are"
+                    )
         return self
 
 

@@ -19,10 +19,13 @@ from spiceprop.engines.native import NativeEngine
 from spiceprop.engines.tabulated import TabulatedEngine
 from spiceprop.errors import UserError
 from spiceprop.experiment import Experiment, NativeScheme
+from spiceprop.imperfections import Chip, Imperfections
+from spiceprop.learning.programmed import Programmed, chip_of, programmed
 from spiceprop.learning.stages import Stage, stages
 from spiceprop.network import Network, Program, Readout
 from spiceprop.network.build import build_network
 from spiceprop.network.text import Sample
+from spiceprop.network.wires import Wires
 from spiceprop.store.run_file import load_run
 
 
@@ -69,6 +72,23 @@ class Setting:
         return {"ngspice": str(self.ngspice) if "ngspice" in engines else "none", "neurons": "; ".join(kinds)}
 
     @property
+    def chip(self) -> Chip:
+        """What programs the network."""
+        return chip_of(self.experiment)
+
+    def standing(self, conductances: list[np.ndarray]) -> Programmed:
+        """The network as an evaluation finds it, programmed to conductances (2, rows, columns) each."""
+        return programmed(self.network, conductances, self.chip, self.chip.draw_of_evaluation())
+
+    @property
+    def in_training(self) -> "Setting":
+        """What training sees: without imperfections, where it is not aware of them."""
+        if self.experiment.imperfections.aware:
+            return self
+        ideal = self.experiment.model_copy(update={"imperfections": Imperfections()})
+        return replace(self, experiment=ideal, network=self.network.with_wires(None))
+
+    @property
     def sample(self) -> Sample:
         """The named sample of ``netlist.cir``: the first image of the drawn test set."""
         return Sample(self.data.test_images[0], f"{self.data.name} test image {self.data.test_index[0]}")
@@ -97,7 +117,10 @@ class Setting:
 def prepare(experiment: Experiment) -> Setting:
     """Read the neuron and the data, and check that they fit each other."""
     data = experiment.data
-    network = build_network(experiment, experiment.training.seed)
+    network, imperfections = build_network(experiment, experiment.training.seed), experiment.imperfections
+    if imperfections.wired:
+        wires = Wires(imperfections.row_wire, imperfections.column_wire, imperfections.driver)
+        network = network.with_wires(wires)
     found = load_data(data.set, data.train, data.validation, data.test, data.seed)
     pixels, classes = found.test_images.shape[1], found.classes
     layers = network.layers

@@ -42,7 +42,8 @@ def open_run(folder: Path, **data: int | None) -> tuple[Setting, RunRecord]:
     record = load_run(folder / "run.h5")
     experiment = experiment_of(record, folder)
     setting = prepare(experiment.model_copy(update={"data": experiment.data.model_copy(update=data)}))
-    return replace(setting, network=setting.network.with_conductances(record.checkpoints[-1].conductances)), record
+    standing = setting.standing(record.checkpoints[-1].conductances)
+    return replace(setting, network=standing.network), record
 
 
 def open_for_test(folder: Path, limit: int | None) -> tuple[Setting, RunRecord]:

@@ -6,7 +6,7 @@ worker that has just started needs nothing from the past, and results do not dep
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -40,7 +40,7 @@ class Task:
     currents: into the first layer's neurons, (images, neurons), in ampere.
     labels: (images,).
     conductances: of each crossbar, (2, rows, columns); None for a first one that the currents stand for.
-    version: counts updates: synapses are altered when it changes.
+    version: of the conductances: synapses are altered when it changes.
     gradient: whether to differentiate.
     detail: whether to bring waveforms back.
     given_up: images that have failed too often and are not simulated; their status is known.
@@ -50,7 +50,7 @@ class Task:
     currents: np.ndarray
     labels: np.ndarray
     conductances: list[np.ndarray | None]
-    version: int
+    version: Hashable
     gradient: bool
     detail: bool = False
     given_up: dict[int, tuple[Status, str]] = field(default_factory=dict)
@@ -102,17 +102,17 @@ class Worker:
     def __init__(self, job: Job):
         from spiceprop.engines.ngspice import Simulator
 
-        self.job, self.version = job, -1
+        self.job, self.version = job, None
         self.network: Network | None = None  # whose synapses are in the simulator
         self.simulator = Simulator.shared()
         self._load(job.program.deck)
 
     def run(self, task: Task, begin: Callable[[int], None] = lambda image: None) -> Result:
         """``begin`` is told the number of each image before it is simulated, and their count before the gradient."""
-        network = self.job.network.with_conductances(task.conductances)
         if task.version != self.version:
-            self.version, self.network = task.version, network
-            self.set_synapses(network)
+            self.version, self.network = task.version, self.job.network.with_conductances(task.conductances)
+            self.set_synapses(self.network)
+        network = self.network
         start = time.perf_counter()
         ends = [self._image(number, values, task, begin) for number, values in enumerate(task.inputs)]
         simulated = time.perf_counter()

@@ -4,9 +4,12 @@
 The gradient comes from the adjoint of ngspice's steps (`network.backward`); torch's optimisers turn it into an
 update. What is optimised are both conductances of every pair, as theta = (g - g_min) / (g_max - g_min). The loss
 depends on their difference alone where columns end in current mirrors, so both have the same slope with opposite
-signs, and one move, which the optimiser makes of that slope, is added to one and taken from the other. Where columns
-are membranes, cells load them, too, and each has a move of its own. Then theta is clipped to [0, 1], so a pair is
-physical at every step. Sums over images run in image order, with one torch thread, so a run repeats bit for bit.
+signs (with imperfections nearly: half the difference of the slopes counts), and one move, which the optimiser makes of
+that slope, is added to one and taken from the other. Where columns are membranes, cells load them, too, and each has a
+move of its own. Then theta is clipped to [0, 1], so a pair is physical at every step. With ``pairs = "low"`` the
+difference moves as much, within [-1, 1], and the smaller cell of each pair stays at g_min: a pair then carries no more
+current than it needs, and has no more relative variation. Sums over images run in image order, with one torch thread,
+so a run repeats bit for bit.
 
 ``adam`` and ``sgd`` scale each conductance's slope by itself. ``muon`` takes a crossbar's momentum as a whole and makes
 all its singular values nearly 1 (K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024), so
@@ -75,7 +78,7 @@ class ConductanceOptimiser:
         threadpool_limits(limits=1, user_api="blas")
         training, section = experiment.training, section or experiment.training
         self.bounds = Bounds(experiment.network.g_min, experiment.network.g_max)
-        self.clip = training.clip
+        self.clip, self.low = training.clip, experiment.network.pairs == "low"
         self.theta = [torch.tensor((g - self.bounds.g_min) / self.bounds.span) for g in conductances]
         network = experiment.network
         # of both cells of a pair at once, or of cells as they stand in the array
@@ -89,8 +92,7 @@ class ConductanceOptimiser:
     def step(self, gradients: list[np.ndarray]) -> float:
         """One update; the norm of the gradient per unit of conductance range before clipping.
 
-        gradients: (2, rows, columns) each, in 1/S, as `batch_gradient` makes them: opposite in the cells of a pair
-        where columns end in current mirrors.
+        gradients: (2, rows, columns) each, in 1/S, as `batch_gradient` makes them.
         """
         for move, gradient in zip(self.moves, gradients, strict=True):
             torch.mul(self._of_moves(torch.from_numpy(gradient)), self.bounds.span, out=move.grad)
@@ -99,7 +101,11 @@ class ConductanceOptimiser:
         if np.isfinite(norm):
             self.optimiser.step()
             for (plus, minus), move in zip(self.theta, self.moves, strict=True):
-                if self.beside is None:
+                if self.low:
+                    difference = (plus - minus).add_(move, alpha=2.0)
+                    plus.copy_(difference.clamp(min=0.0))
+                    minus.copy_(difference.neg_().clamp_(min=0.0))
+                elif self.beside is None:
                     plus.add_(move)
                     minus.sub_(move)
                 else:
@@ -113,7 +119,7 @@ class ConductanceOptimiser:
 
     def _of_moves(self, pairs: torch.Tensor) -> torch.Tensor:
         """Of (2, rows, columns) what moves by itself, as a matrix."""
-        return pairs[0] if self.beside is None else torch.cat(tuple(pairs), self.beside)
+        return (pairs[0] - pairs[1]) / 2 if self.beside is None else torch.cat(tuple(pairs), self.beside)
 
     def conductances(self) -> list[np.ndarray]:
         """(2, rows, columns) each, in siemens, within the bounds."""

@@ -34,6 +34,8 @@ from spiceprop.network.text import (
     resistor_names,
     transconductance_names,
 )
+from spiceprop.network.wired import with_ideal_wires, with_wires
+from spiceprop.network.wires import Wires
 from spiceprop.store.atomic import write_text
 
 # SPARSE takes quadratic time to order the matrix of coupled layers, KLU is slower otherwise: with ngspice 46 both take
@@ -75,9 +77,18 @@ class Network:
         return self.wiring.lanes
 
     def with_conductances(self, conductances: Sequence[np.ndarray | None]) -> "Network":
-        """The same network with other conductances, each (2, rows, columns); None leaves a crossbar as it is."""
+        """The same network with other conductances, each (2, rows, columns); None leaves a crossbar as it is.
+
+        So does its own array: what a crossbar has computed from it stays.
+        """
         pairs = zip(self.crossbars, conductances, strict=True)
-        return replace(self, crossbars=tuple(bar if g is None else replace(bar, g=g) for bar, g in pairs))
+        return replace(self, crossbars=tuple(bar if g is None or g is bar.g else replace(bar, g=g) for bar, g in pairs))
+
+    def with_wires(self, wires: Wires | None) -> "Network":
+        """The same network with resistance in the wires of its crossbars; None for ideal ones."""
+        return replace(
+            self, crossbars=tuple(with_wires(bar, wires) if wires else with_ideal_wires(bar) for bar in self.crossbars)
+        )
 
     def inputs(self, samples: np.ndarray) -> np.ndarray:
         """What the input sources carry: row voltages, or the exact column currents of the first crossbar.

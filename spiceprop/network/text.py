@@ -25,6 +25,7 @@ from spiceprop.network.direct_text import (
     row_lines,
 )
 from spiceprop.network.source import NeuronSource
+from spiceprop.network.wired import WiredPairs, wired_text
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Wiring:
 
 def crossbar_text(layer: int, crossbar: Crossbar) -> str:
     """``crossbar_<layer>.inc``: one resistor a line."""
+    if isinstance(crossbar, WiredPairs):
+        return wired_text(layer, crossbar)
     _, rows, columns = crossbar.g.shape
     where = f"{crossbar.windows.count} places of " if crossbar.windows else ""
     lines = [f"* crossbar {layer}: {where}{rows} rows, {columns} columns of pairs; ohms"]
