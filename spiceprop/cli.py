@@ -138,7 +138,9 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     from spiceprop.trained import evaluate_run
 
     with progress_bar("evaluate") as progress:
-        result = evaluate_run(arguments.run, limit=arguments.limit, progress=progress, engine=arguments.engine)
+        result = evaluate_run(
+            arguments.run, limit=arguments.limit, progress=progress, engine=arguments.engine, settings=arguments.set
+        )
     output.result(result, result_table(result, arguments.run))
     return DONE
 
@@ -150,6 +152,25 @@ def compare(arguments: argparse.Namespace, output: Output) -> int:
     with progress_bar("compare") as progress:
         found = compare_run(arguments.run, limit=arguments.limit, out=arguments.out, progress=progress)
     output.result(found, comparison_table(found, arguments.run))
+    return DONE
+
+
+def robustness(arguments: argparse.Namespace, output: Output) -> int:
+    from spiceprop.report import progress_bar
+    from spiceprop.robustness import robustness_of
+
+    with progress_bar("robustness") as progress:
+        found = robustness_of(
+            arguments.run,
+            arguments.vary,
+            seeds=arguments.seeds,
+            settings=arguments.set,
+            engine=arguments.engine,
+            limit=arguments.limit,
+            out=arguments.out,
+            progress=progress,
+        )
+    output.result(found.summary(), found.text())
     return DONE
 
 
@@ -223,8 +244,19 @@ def _parser() -> argparse.ArgumentParser:
     either.add_argument("--force", action="store_true", help="remove the run in the folder first")
     added = verb(evaluate, "accuracy of a run's trained network")
     added.add_argument("run", type=Path, metavar="RUN")
+    added.add_argument("--set", action="append", default=[], metavar="imperfections.key=value")
     added.add_argument("--engine", choices=["ngspice", "native"], default="ngspice", help="default: %(default)s")
     added.add_argument("--limit", type=int, metavar="N", help="N images drawn from the test split (default: all)")
+    added = verb(robustness, "accuracy of trained networks against an imperfection, over several arrays of devices")
+    added.add_argument("run", type=Path, nargs="+", metavar="RUN")
+    added.add_argument(
+        "--vary", required=True, metavar="KEY=V,V,...", help="a key of [imperfections], or stuck: half low, half high"
+    )
+    added.add_argument("--seeds", type=int, default=5, metavar="N", help="device seeds 0 to N - 1 (default: 5)")
+    added.add_argument("--set", action="append", default=[], metavar="imperfections.key=value")
+    added.add_argument("--engine", choices=["ngspice", "native"], default="native", help="default: %(default)s")
+    added.add_argument("--limit", type=int, metavar="N", help="N images drawn from the test split (default: all)")
+    added.add_argument("--out", type=Path, required=True, metavar="DIR", help="where robustness.csv and .png go")
     added = verb(compare, "a run's trained network in ngspice and in the native engine, image by image")
     added.add_argument("run", type=Path, metavar="RUN")
     added.add_argument("--limit", type=int, metavar="N", help="N images drawn from the test split (default: all)")

@@ -319,6 +319,24 @@ def load_experiment(path: Path | str, settings: list[str] | None = None) -> Expe
         raise UserError(_explain(worst), file=str(path), line=_line_of(text, place)) from error
 
 
+def changed(experiment: Experiment, settings: list[str], section: str) -> Experiment:
+    """The experiment with other values in one section; ``settings`` as in `load_experiment`.
+
+    Raises
+    ------
+    UserError: as `load_experiment`; a key of another section.
+    """
+    found = experiment.model_dump()
+    for setting in settings:
+        words = _apply(found, setting)
+        if words[0] != section:
+            raise UserError(f"--set {setting}: what is trained stays as it is; keys of [{section}] may change")
+    try:
+        return Experiment.model_validate(found)
+    except ValidationError as error:
+        raise UserError(f"--set: {_explain(_worst(error))}") from error
+
+
 def _worst(error: ValidationError) -> ErrorDetails:
     """A misspelt key is missing under its right name too, and that is not what to report."""
     return min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
@@ -332,8 +350,8 @@ def _apply(found: dict, setting: str) -> list[str]:
         parsed = tomllib.loads(f"x = {value}")["x"]
     except tomllib.TOMLDecodeError:
         parsed = value.strip()
-    # tuning is a list of sections, which may be set as a whole
-    if not equals or not all(words) or (len(words) < 2 and not isinstance(parsed, list)):
+    # a section, or tuning, a list of them, may be set as a whole
+    if not equals or not all(words) or (len(words) < 2 and not isinstance(parsed, list | dict)):
         raise UserError(f"--set takes section.key=value, found '{setting}'; for example training.epochs=2")
     table = found
     for word in words[:-1]:

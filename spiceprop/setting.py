@@ -80,13 +80,16 @@ class Setting:
         """The network as an evaluation finds it, programmed to conductances (2, rows, columns) each."""
         return programmed(self.network, conductances, self.chip, self.chip.draw_of_evaluation())
 
+    def with_imperfections(self, section: Imperfections) -> "Setting":
+        """The same with these imperfections."""
+        wires = Wires(section.row_wire, section.column_wire, section.driver) if section.wired else None
+        experiment = self.experiment.model_copy(update={"imperfections": section})
+        return replace(self, experiment=experiment, network=self.network.with_wires(wires))
+
     @property
     def in_training(self) -> "Setting":
         """What training sees: without imperfections, where it is not aware of them."""
-        if self.experiment.imperfections.aware:
-            return self
-        ideal = self.experiment.model_copy(update={"imperfections": Imperfections()})
-        return replace(self, experiment=ideal, network=self.network.with_wires(None))
+        return self if self.experiment.imperfections.aware else self.with_imperfections(Imperfections())
 
     @property
     def sample(self) -> Sample:
@@ -117,10 +120,7 @@ class Setting:
 def prepare(experiment: Experiment) -> Setting:
     """Read the neuron and the data, and check that they fit each other."""
     data = experiment.data
-    network, imperfections = build_network(experiment, experiment.training.seed), experiment.imperfections
-    if imperfections.wired:
-        wires = Wires(imperfections.row_wire, imperfections.column_wire, imperfections.driver)
-        network = network.with_wires(wires)
+    network = build_network(experiment, experiment.training.seed)
     found = load_data(data.set, data.train, data.validation, data.test, data.seed)
     pixels, classes = found.test_images.shape[1], found.classes
     layers = network.layers
@@ -129,7 +129,7 @@ def prepare(experiment: Experiment) -> Setting:
             f"network.layers makes {list(layers)}, which does not fit {data.set}: it needs {pixels} rows and {classes} "
             f"neurons in the last layer, like [{pixels}, 100, {classes}]"
         )
-    return Setting(experiment, network, found)
+    return Setting(experiment, network, found).with_imperfections(experiment.imperfections)
 
 
 def warm_start(setting: Setting) -> Setting:

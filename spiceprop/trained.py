@@ -3,6 +3,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from spiceprop.errors import UserError
-from spiceprop.experiment import Experiment
+from spiceprop.experiment import Experiment, changed
 from spiceprop.learning.progress import Progress
 from spiceprop.run import evaluate_test
 from spiceprop.setting import Setting, prepare
@@ -37,16 +38,19 @@ def experiment_of(record: RunRecord, folder: Path) -> Experiment:
         ) from error
 
 
-def open_run(folder: Path, **data: int | None) -> tuple[Setting, RunRecord]:
-    """A finished or interrupted run, from its own copies of the designer's files; ``data`` replaces keys of [data]."""
+def open_run(folder: Path, settings: Sequence[str] = (), **data: int | None) -> tuple[Setting, RunRecord]:
+    """A finished or interrupted run, from its own copies of the designer's files.
+
+    ``settings`` are other values of [imperfections], as ``imperfections.seed=3``; ``data`` replaces keys of [data].
+    """
     record = load_run(folder / "run.h5")
-    experiment = experiment_of(record, folder)
+    experiment = changed(experiment_of(record, folder), settings, "imperfections")
     setting = prepare(experiment.model_copy(update={"data": experiment.data.model_copy(update=data)}))
     standing = setting.standing(record.checkpoints[-1].conductances)
     return replace(setting, network=standing.network), record
 
 
-def open_for_test(folder: Path, limit: int | None) -> tuple[Setting, RunRecord]:
+def open_for_test(folder: Path, limit: int | None, settings: Sequence[str] = ()) -> tuple[Setting, RunRecord]:
     """A run with the whole test split, or ``limit`` images drawn from it.
 
     Raises
@@ -55,14 +59,22 @@ def open_for_test(folder: Path, limit: int | None) -> tuple[Setting, RunRecord]:
     """
     if limit is not None and limit < 1:
         raise UserError(f"--limit is a number of images, 1 or more; found {limit}")
-    return open_run(folder, test=limit)
+    return open_run(folder, settings, test=limit)
 
 
 def evaluate_run(
-    folder: Path, *, limit: int | None, progress: Progress, engine: Literal["ngspice", "native"] = "ngspice"
+    folder: Path,
+    *,
+    limit: int | None,
+    progress: Progress,
+    engine: Literal["ngspice", "native"] = "ngspice",
+    settings: Sequence[str] = (),
 ) -> dict:
-    """Accuracy of a run's trained network over the whole test split, or a drawn part of it."""
-    setting, trained = open_for_test(folder, limit)
+    """Accuracy of a run's trained network over the whole test split, or a drawn part of it.
+
+    ``settings`` are imperfections other than the run's own, as ``imperfections.seed=3``.
+    """
+    setting, trained = open_for_test(folder, limit, settings)
     stage = setting.stage_in(engine)
     record = replace(trained.without_counts(), **setting.provenance([stage]))
     started = time.perf_counter()

@@ -8,8 +8,8 @@ linear between them, and the transfer T from inputs to column currents (see `wir
     I_j = i_scale sum_i (T+_ij - T-_ij) v_i,        dL/dT+ = i_scale dL/dweights = -dL/dT-.
 
 Each T depends on every cell; dL/dg comes from dL/dT through the wires, once for a batch. In the netlist every segment
-is a resistor: the row's ``rwp<k>_<i>_<j>`` before the cell ``rp<k>_<i>_<j>``, the column's ``rcp<k>_<i>_<j>`` behind it,
-and the driver ``rd<k>_<i>``. A resistance of 0 is no resistor but one node.
+is a resistor: the row's ``rwp<k>_<i>_<j>`` before the cell ``rp<k>_<i>_<j>``, the column's ``rcp<k>_<i>_<j>``
+behind it, and the driver ``rd<k>_<i>``. A resistance of 0 is no resistor but one node.
 """
 
 from collections.abc import Iterator
