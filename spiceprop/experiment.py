@@ -165,6 +165,7 @@ OptimiserKind = Literal["adam", "sgd", "muon"]
 class Training(Section):
     """``rate`` is per unit of conductance range; ``one-cycle`` rises to it and falls to nearly 0, ``linear`` falls.
 
+    ``wires`` false leaves the resistance of wires out, which takes most of the time of an update.
     ``start`` is the folder of a run whose last conductances this one starts from.
     """
 
@@ -176,6 +177,7 @@ class Training(Section):
     rate: PositiveFloat
     clip: PositiveFloat = 1.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    wires: bool = True
     start: str | None = None
     seed: Annotated[int, Field(ge=0)] = 0
 
@@ -205,6 +207,7 @@ class Tuning(Section):
     batch: PositiveInt
     schedule: Schedule = "linear"
     rate: PositiveFloat
+    wires: bool = True
     distorted: bool = False
 
 

@@ -54,9 +54,10 @@ class Setting:
         return stages(self.experiment, len(self.data.train_labels))
 
     def stage_in(self, engine: Literal["ngspice", "native"]) -> Stage:
-        """The last stage in an engine, or what one would be like: with the waveforms of all layers."""
+        """What evaluates: the last stage in an engine, or what one would be like, with all waveforms and wires."""
         found = [stage for stage in self.stages if stage.engine == engine and stage.scheme != "tabulated"]
-        return found[-1] if found else replace(self.stages[-1], engine=engine, scheme="trapezoid")
+        scheme = found[-1].scheme if found else "trapezoid"
+        return replace([*self.stages, *found][-1], engine=engine, scheme=scheme, wires=True)
 
     @property
     def evaluating(self) -> Stage:
@@ -103,6 +104,8 @@ class Setting:
 
     def pool(self, stage: Stage) -> Pool | InProcess:
         """What simulates batches of images in a stage of training, or in an evaluation like it."""
+        if not stage.wires and self.experiment.imperfections.wired:
+            return replace(self, network=self.network.with_wires(None)).pool(replace(stage, wires=True))
         section, smoothing = self.experiment.network, self.experiment.training.label_smoothing
         readout = Readout(section.readout, section.readout_scale, smoothing)
         if stage.engine == "native":

@@ -14,6 +14,9 @@ drift. At each image the cell is read as g (1 + s_r n_r), with an n_r of that im
 
 The derivative dg/dg* is g / round(g*), or 0 where it is stuck; `levels` says why rounding counts as 1.
 
+The other cell of a pair can make up for a stuck one: with ``compensate`` it is programmed to g* + g_stuck - g*_stuck,
+so that the difference is what it should be, or to the bound that is nearest to that.
+
 Draws are numbered, not counted: each has a generator of its own, from what it is for, its layer and numbers such as the
 device seed or the update. So a run that was stopped goes on with the same draws, and one imperfection does not change
 the draws of another. Cells that are stuck at a rate are stuck at all higher ones.
@@ -37,11 +40,18 @@ class Cells:
     Attributes
     ----------
     g: (2, rows, columns) in siemens.
-    by_wanted: dg/dg* of each cell, the same shape.
+    slope: of each by what it was programmed to, the same shape.
+    making_up: which were programmed to make up for the other cell of their pair; None where none was.
     """
 
     g: np.ndarray
-    by_wanted: np.ndarray
+    slope: np.ndarray
+    making_up: np.ndarray | None = None
+
+    def backwards(self, by_g: np.ndarray) -> np.ndarray:
+        """dL/dg* from dL/dg, both (2, rows, columns)."""
+        found = by_g * self.slope
+        return found if self.making_up is None else found - (found * self.making_up)[::-1]
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,12 @@ class Chip:
     def program(self, wanted: np.ndarray, layer: int, draw: Draw) -> Cells:
         """What stands in a layer's cells, from what is wanted (2, rows, columns)."""
         section, g = self.section, wanted
+        stuck_at, making_up, held = self._stuck(g.shape, layer, draw), None, None
+        if stuck_at is not None and section.compensate:
+            making_up = np.isnan(stuck_at) & ~np.isnan(stuck_at[::-1])
+            needed = np.where(making_up, g + (stuck_at - g)[::-1], g)
+            g = np.clip(needed, self.g_min, self.g_max)
+            held = g != needed
         if section.levels:
             g = rounded(g, self.g_min, self.g_max, section.levels)
         factor = self._drifted()
@@ -87,17 +103,22 @@ class Chip:
         ):
             if deviation:
                 factor = factor * np.exp(deviation * _generator(what, layer, numbers).standard_normal(g.shape))
-        by_wanted = np.broadcast_to(factor, g.shape)
-        g = g * factor
-        if section.stuck_low or section.stuck_high:
-            place = _generator(STUCK, layer, draw.devices).random(g.shape)
-            low, high = place < section.stuck_low, place >= 1 - section.stuck_high
-            g = np.where(low, self.g_min, np.where(high, self.g_max, g))
-            by_wanted = np.where(low | high, 0.0, by_wanted)
-        return Cells(g, by_wanted)
+        g, slope = g * factor, np.broadcast_to(factor, g.shape)
+        if stuck_at is not None:
+            moving = np.isnan(stuck_at)
+            g, slope = np.where(moving, g, stuck_at), np.where(moving, slope, 0.0)
+        return Cells(g, slope if held is None else np.where(held, 0.0, slope), making_up)
+
+    def _stuck(self, shape: tuple[int, ...], layer: int, draw: Draw) -> np.ndarray | None:
+        """Where each cell is stuck, in siemens, and NaN for one that is not; None where none is."""
+        low, high = self.section.stuck_low, self.section.stuck_high
+        if not (low or high):
+            return None
+        place = _generator(STUCK, layer, draw.devices).random(shape)
+        return np.where(place < low, self.g_min, np.where(place >= 1 - high, self.g_max, np.nan))
 
     def read(self, g: np.ndarray, layer: int, numbers: tuple[int, ...]) -> Cells:
-        """The cells as one image finds them; ``by_wanted`` is by what stands."""
+        """The cells as one image finds them; ``slope`` is by what stands."""
         noise = 1 + self.section.read_noise * _generator(READ, layer, numbers).standard_normal(g.shape)
         factor = np.maximum(noise, 0.0)
         return Cells(g * factor, factor)

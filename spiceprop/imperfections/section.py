@@ -20,6 +20,8 @@ class Imperfections(Section):
     read_noise: relative, between images.
     levels: conductances that a cell can be programmed to, equally spaced from g_min to g_max; 0 for any.
     stuck_low, stuck_high: shares of cells that stay at g_min, or at g_max, whatever they are programmed to.
+    compensate: whether the other cell of a pair makes up for a stuck one, as far as it can: where cells are stuck is
+        known when an array is programmed.
     retention: how long ago all was programmed.
     drift: the exponent nu of g(t) = g(t0) (t / t0)^-nu.
     t0: when the conductances are what they were programmed to.
@@ -36,6 +38,7 @@ class Imperfections(Section):
     levels: NonNegativeInt = 0
     stuck_low: Share = 0.0
     stuck_high: Share = 0.0
+    compensate: bool = False
     retention: NonNegativeFloat = 0.0
     drift: NonNegativeFloat = 0.0
     t0: PositiveFloat = 1.0

@@ -28,13 +28,13 @@ class Programmed:
     network: with the conductances that stand.
     chip: what was programmed.
     draw: its devices and this programming of them.
-    by_wanted: of each crossbar, dg/dg* (2, rows, columns); None where all are 1.
+    cells: of each crossbar; None where they are the wanted ones.
     """
 
     network: Network
     chip: Chip
     draw: Draw
-    by_wanted: list[np.ndarray] | None = None
+    cells: list[Cells] | None = None
 
     @property
     def conductances(self) -> list[np.ndarray]:
@@ -68,9 +68,9 @@ class Programmed:
     def gradient(self, samples: np.ndarray, results: list[Result], numbers: Sequence[int]) -> list[np.ndarray]:
         """dL/dg* of the mean loss of the samples, (2, rows, columns) for each crossbar, in 1/S."""
         by_g = self._by_standing(samples, results, numbers)
-        if self.by_wanted is None:
+        if self.cells is None:
             return by_g
-        return [slope * factor for slope, factor in zip(by_g, self.by_wanted, strict=True)]
+        return [cells.backwards(slope) for cells, slope in zip(self.cells, by_g, strict=True)]
 
     def _by_standing(self, samples: np.ndarray, results: list[Result], numbers: Sequence[int]) -> list[np.ndarray]:
         """dL/dg of what stands, before it was read."""
@@ -81,7 +81,7 @@ class Programmed:
             network, cells = self._read(number)
             slopes = batch_gradient(network, samples[place : place + 1], [result])
             for total, slope, cell in zip(found, slopes, cells, strict=True):
-                total += slope * cell.by_wanted
+                total += cell.backwards(slope)
         good = max(sum(status == "ok" for result in results for status in result.statuses), 1)
         return [total / good for total in found]
 
@@ -106,5 +106,4 @@ def programmed(network: Network, wanted: list[np.ndarray], chip: Chip, draw: Dra
     if not chip.section.changes_cells:
         return Programmed(network.with_conductances(wanted), chip, draw)
     cells = [chip.program(g, layer, draw) for layer, g in enumerate(wanted, 1)]
-    standing = network.with_conductances([cell.g for cell in cells])
-    return Programmed(standing, chip, draw, [cell.by_wanted for cell in cells])
+    return Programmed(network.with_conductances([layer.g for layer in cells]), chip, draw, cells)

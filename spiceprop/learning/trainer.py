@@ -184,7 +184,7 @@ class Trainer:
         chosen = self._order(epoch)[batch * size : min((batch + 1) * size, self.stage.images)]
         images, labels = self._images(chosen).astype(pool.dtype), self.data.train_labels[chosen]
         draw = self.chip.draw_of_update(self.experiment.training.seed, self.done)
-        standing = programmed(self.network, self.optimiser.conductances(), self.chip, draw)
+        standing = programmed(self._simulated, self.optimiser.conductances(), self.chip, draw)
         results, numbers = [], range(len(images))
         what = f"epoch {epoch + 1}/{self.stages[-1].last_epoch}, loss {self.recent_loss():.3f}"
         for result in pool.map(standing.tasks(images, labels, numbers, self.done, gradient=True, size=pool.chunk)):
@@ -211,6 +211,11 @@ class Trainer:
                     f"the last {len(recent)} gradients were not finite, so nothing is trained: does the neuron divide "
                     "by 0, or take the root or logarithm of 0, or is network.readout_scale too large?"
                 )
+
+    @property
+    def _simulated(self) -> Network:
+        """The network in this stage."""
+        return self.network if self.stage.wires else self.network.with_wires(None)
 
     def _images(self, chosen: np.ndarray) -> np.ndarray:
         """Training images as the update that is due sees them."""
@@ -239,7 +244,7 @@ class Trainer:
         draw = self.chip.draw_of_evaluation()
         found = evaluate(
             pool,
-            programmed(self.network, self.optimiser.conductances(), self.chip, draw),
+            programmed(self._simulated, self.optimiser.conductances(), self.chip, draw),
             self.done,
             self.data.validation_images,
             self.data.validation_labels,

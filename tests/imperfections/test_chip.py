@@ -33,15 +33,15 @@ def test_stuck_cells_are_at_the_bounds_at_their_rates_and_stay_stuck_at_higher_o
     few, many = (chip(stuck_low=low, stuck_high=2 * low).program(g, 1, ANY) for low in (0.01, 0.05))
     assert np.mean(few.g == G_MIN) == pytest.approx(0.01, rel=0.2)
     assert np.mean(few.g == G_MAX) == pytest.approx(0.02, rel=0.2)
-    stuck = few.by_wanted == 0
+    stuck = few.slope == 0
     assert np.array_equal(stuck, few.g != g)
-    assert (many.by_wanted[stuck] == 0).all()
+    assert (many.slope[stuck] == 0).all()
     assert (many.g[stuck] == few.g[stuck]).all()
 
 
 def test_stuck_cells_have_no_variation_and_do_not_drift():
     cells = chip(stuck_low=0.1, stuck_high=0.1, variation=0.3, retention=1e5, drift=0.05).program(pairs(), 1, ANY)
-    assert set(cells.g[cells.by_wanted == 0]) == {G_MIN, G_MAX}
+    assert set(cells.g[cells.slope == 0]) == {G_MIN, G_MAX}
 
 
 def test_drift_is_the_power_law_of_the_time_since_t0():
@@ -54,7 +54,7 @@ def test_a_read_is_noisy_about_what_stands_and_never_negative():
     g = pairs()
     found = chip(read_noise=0.5).read(g, 1, (0, 7))
     relative = found.g / g
-    np.testing.assert_allclose(found.by_wanted, relative, rtol=1e-12)
+    np.testing.assert_allclose(found.slope, relative, rtol=1e-12)
     assert relative.min() == 0
     assert np.percentile(relative, 84.13) - np.percentile(relative, 50) == pytest.approx(0.5, rel=0.05)
 
@@ -103,12 +103,37 @@ def test_training_sees_other_devices_at_each_update_or_those_of_the_seed():
         assert one.programming != other.programming
 
 
-def test_the_derivative_is_that_of_what_stands():
-    """By central differences, without levels: rounding counts as 1."""
-    g, noisy = pairs(20, 10), chip(variation=0.3, cycle=0.1, stuck_low=0.1, stuck_high=0.1, retention=1e4, drift=0.1)
-    step = 1e-9
-    up, down = (noisy.program(g + sign * step, 1, ANY).g for sign in (1, -1))
-    np.testing.assert_allclose(noisy.program(g, 1, ANY).by_wanted, (up - down) / (2 * step), rtol=1e-6, atol=1e-9)
+@pytest.mark.parametrize("compensate", [False, True])
+def test_the_derivative_is_that_of_what_stands(compensate):
+    """By central differences of a sum of all cells with weights, without levels: rounding counts as 1."""
+    g, generator = pairs(20, 10), np.random.default_rng(2)
+    keys = {"stuck_low": 0.1, "stuck_high": 0.1, "retention": 1e4, "drift": 0.1, "compensate": compensate}
+    noisy, weights, step = chip(variation=0.3, cycle=0.1, **keys), generator.normal(size=g.shape), 1e-10
+    slopes = noisy.program(g, 1, ANY).backwards(weights)
+
+    def total(place: tuple, moved: float) -> float:
+        other = g.copy()
+        other[place] += moved
+        return float((weights * noisy.program(other, 1, ANY).g).sum())
+
+    differences = [(total(place, step) - total(place, -step)) / (2 * step) for place in np.ndindex(g.shape)]
+    np.testing.assert_allclose(slopes.ravel(), differences, rtol=1e-5, atol=1e-4)
+
+
+def test_the_other_cell_of_a_pair_makes_up_for_a_stuck_one_within_its_range():
+    g = pairs()
+    plain, made_up = (
+        chip(stuck_low=0.05, stuck_high=0.05, compensate=compensate).program(g, 1, ANY) for compensate in (False, True)
+    )
+    stuck = plain.slope == 0
+    one = stuck[0] ^ stuck[1]
+    wanted, without, found = (pair[0][one] - pair[1][one] for pair in (g, plain.g, made_up.g))
+    assert np.array_equal(plain.g[:, ~one], made_up.g[:, ~one])
+    possible = np.isclose(found, wanted, rtol=1e-9, atol=1e-12)
+    assert 0.45 < possible.mean() < 0.55, "a stuck cell leaves one sign of the difference"
+    assert (np.abs(found - wanted) <= np.abs(without - wanted) * (1 + 1e-9)).all()
+    held = made_up.g[:, one][:, ~possible]
+    assert np.isin(held, [G_MIN, G_MAX]).all()
 
 
 @pytest.mark.parametrize(
