@@ -16,6 +16,7 @@ from typing import Any, NoReturn, TextIO
 
 from spiceprop.errors import UserError, WorkFailed
 from spiceprop.fit_options import add_fit_options, fit_as_asked, with_losses
+from spiceprop.robustness_options import add_robustness_options, robustness_as_asked
 
 DONE, FAILED, WRONG_REQUEST = 0, 1, 2
 
@@ -156,20 +157,7 @@ def compare(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def robustness(arguments: argparse.Namespace, output: Output) -> int:
-    from spiceprop.report import progress_bar
-    from spiceprop.robustness import robustness_of
-
-    with progress_bar("robustness") as progress:
-        found = robustness_of(
-            arguments.run,
-            arguments.vary,
-            seeds=arguments.seeds,
-            settings=arguments.set,
-            engine=arguments.engine,
-            limit=arguments.limit,
-            out=arguments.out,
-            progress=progress,
-        )
+    found = robustness_as_asked(arguments)
     output.result(found.summary(), found.text())
     return DONE
 
@@ -247,16 +235,7 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--set", action="append", default=[], metavar="imperfections.key=value")
     added.add_argument("--engine", choices=["ngspice", "native"], default="ngspice", help="default: %(default)s")
     added.add_argument("--limit", type=int, metavar="N", help="N images drawn from the test split (default: all)")
-    added = verb(robustness, "accuracy of trained networks against an imperfection, over several arrays of devices")
-    added.add_argument("run", type=Path, nargs="+", metavar="RUN")
-    added.add_argument(
-        "--vary", required=True, metavar="KEY=V,V,...", help="a key of [imperfections], or stuck: half low, half high"
-    )
-    added.add_argument("--seeds", type=int, default=5, metavar="N", help="device seeds 0 to N - 1 (default: 5)")
-    added.add_argument("--set", action="append", default=[], metavar="imperfections.key=value")
-    added.add_argument("--engine", choices=["ngspice", "native"], default="native", help="default: %(default)s")
-    added.add_argument("--limit", type=int, metavar="N", help="N images drawn from the test split (default: all)")
-    added.add_argument("--out", type=Path, required=True, metavar="DIR", help="where robustness.csv and .png go")
+    add_robustness_options(verb(robustness, "accuracy of trained networks against an imperfection, by device seeds"))
     added = verb(compare, "a run's trained network in ngspice and in the native engine, image by image")
     added.add_argument("run", type=Path, metavar="RUN")
     added.add_argument("--limit", type=int, metavar="N", help="N images drawn from the test split (default: all)")

@@ -2,7 +2,7 @@
 """Accuracy of trained networks against an imperfection, over several arrays of devices: a table and a picture."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,11 +17,14 @@ from spiceprop.imperfections import Imperfections
 from spiceprop.learning.progress import Progress
 from spiceprop.report.picture import picture
 from spiceprop.run import evaluate_test
+from spiceprop.setting import Setting
 from spiceprop.store.atomic import write_text
+from spiceprop.store.record import RunRecord
 from spiceprop.trained import open_for_test
 
 FILES = "robustness.csv", "robustness.png"
 HALVES = ("stuck_low", "stuck_high")  # of "stuck"
+SWITCHES = ("seed", "aware", "compensate")  # no amounts
 
 
 @dataclass(frozen=True)
@@ -119,9 +122,14 @@ def robustness_of(
     except OSError as error:
         raise UserError(f"cannot make the folder: {error.strerror}; give another --out", str(out)) from error
     grid = [_settings(settings, key, value, seed) for value in values for seed in range(seeds)]
+    opened = [open_for_test(folder, limit) for folder in folders]
+    asked = [
+        [changed(setting.experiment, each, "imperfections").imperfections for each in grid] for setting, _ in opened
+    ]
+    progress.expect(len(grid) * sum(len(setting.data.test_labels) for setting, _ in opened))
     found = {
-        name: np.reshape(list(_accuracies(folder, grid, engine, limit, progress, len(folders))), (-1, seeds))
-        for name, folder in zip(names, folders, strict=True)
+        name: np.reshape([_accuracy(*run, section, engine, progress) for section in sections], (-1, seeds))
+        for name, run, sections in zip(names, opened, asked, strict=True)
     }
     done = Robustness(key, values, found)
     table, drawn = (out / name for name in FILES)
@@ -134,7 +142,7 @@ def _varied(vary: str) -> tuple[str, list[float]]:
     """``key=value,value``."""
     key, _, numbers = vary.partition("=")
     key = key.strip().removeprefix("imperfections.")
-    known = ["stuck", *(name for name in Imperfections.model_fields if name not in ("seed", "aware"))]
+    known = ["stuck", *(name for name in Imperfections.model_fields if name not in SWITCHES)]
     if key not in known:
         raise UserError(f"--vary takes KEY=VALUE,VALUE and the KEYs are {' '.join(known)}; found '{vary}'")
     try:
@@ -152,19 +160,13 @@ def _settings(settings: Sequence[str], key: str, value: float, seed: int) -> lis
     ]
 
 
-def _accuracies(
-    folder: Path,
-    grid: list[list[str]],
+def _accuracy(
+    setting: Setting,
+    trained: RunRecord,
+    imperfections: Imperfections,
     engine: Literal["ngspice", "native"],
-    limit: int | None,
     progress: Progress,
-    runs: int,
-) -> Iterator[float]:
-    """Of one run under each of the settings."""
-    setting, trained = open_for_test(folder, limit)
-    asked = [changed(setting.experiment, settings, "imperfections").imperfections for settings in grid]
-    progress.expect(runs * len(asked) * len(setting.data.test_labels))
-    for imperfections in asked:
-        here = setting.with_imperfections(imperfections)
-        with here.pool(here.stage_in(engine)) as pool:
-            yield evaluate_test(here, trained.without_counts(), pool, progress).accuracy
+) -> float:
+    here = setting.with_imperfections(imperfections)
+    with here.pool(here.stage_in(engine)) as pool:
+        return evaluate_test(here, trained.without_counts(), pool, progress).accuracy

@@ -92,6 +92,6 @@ def test_without_resistance_a_crossbar_is_what_it_was():
 def test_what_is_solved_for_does_not_travel_to_processes():
     bar = with_wires(Crossbar(np.full((2, 30, 20), 1e-5), 1.0), WIRES[-1])
     before = bar.__getstate__()
-    assert np.ptp(bar.weights) == 0
+    assert bar.weights.any()
     assert bar.__getstate__() == before
     assert before.keys() == {"g", "i_scale", "windows", "bias", "wires"}
