@@ -186,6 +186,27 @@ def test_unaware_training_is_that_of_the_ideal_network_and_its_evaluation_is_not
     assert result["imperfections"]["aware"] is False
 
 
+def test_a_stage_without_wires_trains_as_if_there_were_none_and_is_evaluated_with_them(tmp_path):
+    wires, runs = settings({"row_wire": 20, "column_wire": 20}), {}
+    for name, more in (("ideal", []), ("later", [*wires, "training.wires=false"]), ("wired", wires)):
+        run(tiny(NATIVE, "imperfections.variation=0.1", *more), tmp_path / name)
+        runs[name] = load_run(tmp_path / name / "run.h5")
+    assert runs["later"].losses == runs["ideal"].losses
+    assert runs["later"].losses != runs["wired"].losses
+    assert not np.array_equal(runs["later"].test.scores, runs["ideal"].test.scores)
+
+
+def test_training_for_one_array_of_devices_sees_them_at_each_update(tmp_path):
+    """Two updates at a rate of nearly 0: the same images have the same loss on the same devices."""
+    losses = {}
+    for aware in ("true", '"device"'):
+        words = ["training.batch=48", "training.epochs=2", "training.rate=1e-12", f"imperfections.aware={aware}"]
+        run(tiny(NATIVE, "imperfections.variation=0.5", *words), tmp_path / aware.strip('"'))
+        losses[aware] = load_run(tmp_path / aware.strip('"') / "run.h5").losses
+    assert losses['"device"'][0] == pytest.approx(losses['"device"'][1], rel=1e-6)
+    assert losses["true"][0] != pytest.approx(losses["true"][1], rel=1e-3)
+
+
 def test_evaluation_on_other_devices(aware, call):
     by_seed = {
         seed: evaluate_run(
