@@ -269,6 +269,15 @@ class Experiment(Circuit):
         return self
 
     @model_validator(mode="after")
+    def _wires_of_mirrors(self) -> "Experiment":
+        if self.imperfections.wired and self.network.is_direct:
+            raise ValueError(
+                'imperfections: wires are not supported with coupling = "direct": their network is solved for columns '
+                "that are held"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _places_of_windows(self) -> "Experiment":
         if any(part.windows for part in self.network.connections()):
             for key, on in (("random cells", self.imperfections.random), ("wires", self.imperfections.wired)):

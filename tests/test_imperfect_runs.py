@@ -275,6 +275,31 @@ def test_impossible_devices_are_refused(asked, said):
     assert said in caught.value.message
 
 
+DIRECT = [
+    *("network.coupling=direct", "network.i_scale=1", "network.g_min=1e-7", "network.g_max=1.1e-6"),
+    *("network.v_read=4", "network.row_gain=40", "network.spread=2e-7", "network.readout_scale=100"),
+]
+
+
+@pytest.mark.parametrize("bipolar", ["rows", "columns"])
+def test_cells_of_direct_coupling_are_imperfect_too(tmp_path, bipolar):
+    """Scores of a trained network on imperfect devices, in both engines."""
+    reference = "network.row_reference=0.018" if bipolar == "rows" else "network.row_reference=0"
+    words = [NATIVE, *DIRECT, reference, f"network.bipolar={bipolar}", "data.train=16", "data.validation=0"]
+    run(tiny(*words, *settings({"variation": 0.1, "levels": 16, "stuck_low": 0.01})), tmp_path / "direct")
+    ideal = scores(tmp_path / "direct", {}, "ngspice")
+    keys = {"variation": 0.1, "stuck_high": 0.02, "levels": 16, "read_noise": 0.1}
+    found = {engine: scores(tmp_path / "direct", keys, engine) for engine in ("ngspice", "native")}
+    size = np.abs(found["ngspice"] - ideal).max()
+    assert size > 1e-5
+    np.testing.assert_allclose(found["native"], found["ngspice"], atol=0.05 * size)
+
+
+def test_wires_of_direct_coupling_are_refused_by_name():
+    with pytest.raises(UserError, match='imperfections: wires are not supported with coupling = "direct"'):
+        tiny(*DIRECT, "imperfections.row_wire=2")
+
+
 @pytest.mark.parametrize(("key", "said"), [("variation", "random cells"), ("row_wire", "wires")])
 def test_windows_are_refused_by_name(key, said):
     layers = "network.layers=[64, {channels=2, window=4, stride=4}, 10]"

@@ -39,3 +39,10 @@ RESULT = {
 def test_simulations_are_counted_where_they_were_made(tmp_path, training, ngspice, said):
     result = {**RESULT, "training_runs": training, "evaluation_runs": 20 - training, "ngspice_runs": ngspice}
     assert said in result_table(result, tmp_path)
+
+
+def test_imperfections_are_named_where_there_are_some(tmp_path):
+    result = {**RESULT, "training_runs": 16, "evaluation_runs": 4, "ngspice_runs": 0}
+    assert "imperfections" not in result_table(result, tmp_path)
+    with_some = result | {"imperfections": {"variation": 0.1, "levels": 0, "aware": True}}
+    assert "variation 0.1, aware True" in result_table(with_some, tmp_path)
