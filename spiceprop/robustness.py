@@ -117,15 +117,15 @@ def robustness_of(
     names = [str(folder) for folder in folders]
     if len(set(names)) < len(names):
         raise UserError("a run is given twice")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make the folder: {error.strerror}; give another --out", str(out)) from error
     grid = [_settings(settings, key, value, seed) for value in values for seed in range(seeds)]
     opened = [open_for_test(folder, limit) for folder in folders]
     asked = [
         [changed(setting.experiment, each, "imperfections").imperfections for each in grid] for setting, _ in opened
     ]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder: {error.strerror}; give another --out", str(out)) from error
     progress.expect(len(grid) * sum(len(setting.data.test_labels) for setting, _ in opened))
     found = {
         name: np.reshape([_accuracy(*run, section, engine, progress) for section in sections], (-1, seeds))
