@@ -10,7 +10,7 @@ with n_v and n_c from the standard normal distribution: n_v belongs to the devic
 is normal about what was programmed, the usual model of RRAM (B. Liu et al., "Vortex: variation-aware training for
 memristor X-bar", DAC 2015). Drift is the power law of phase-change memory, with nu of some hundredths (M. Le Gallo and
 A. Sebastian, "An overview of phase-change memory device physics", J. Phys. D 53, 213002, 2020); a stuck cell does not
-drift. At each image the cell is read as g (1 + s_r n_r), with an n_r of that image and never below 0.
+drift. At each image the cell is read as g exp(s_r n_r), with an n_r of that image.
 
 The derivative dg/dg* is g / round(g*), or 0 where it is stuck; `levels` says why rounding counts as 1.
 
@@ -91,7 +91,7 @@ class Chip:
         stuck_at, making_up, held = self._stuck(g.shape, layer, draw), None, None
         if stuck_at is not None and section.compensate:
             making_up = np.isnan(stuck_at) & ~np.isnan(stuck_at[::-1])
-            needed = np.where(making_up, g + (stuck_at - g)[::-1], g)
+            needed = np.where(making_up, g + (stuck_at - g)[::-1], np.where(np.isnan(stuck_at), g, stuck_at))
             g = np.clip(needed, self.g_min, self.g_max)
             held = g != needed
         if section.levels:
@@ -119,8 +119,7 @@ class Chip:
 
     def read(self, g: np.ndarray, layer: int, numbers: tuple[int, ...]) -> Cells:
         """The cells as one image finds them; ``slope`` is by what stands."""
-        noise = 1 + self.section.read_noise * _generator(READ, layer, numbers).standard_normal(g.shape)
-        factor = np.maximum(noise, 0.0)
+        factor = np.exp(self.section.read_noise * _generator(READ, layer, numbers).standard_normal(g.shape))
         return Cells(g * factor, factor)
 
     def _drifted(self) -> float:

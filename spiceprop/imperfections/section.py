@@ -17,7 +17,7 @@ class Imperfections(Section):
     ----------
     variation: between devices, fixed for each.
     cycle: between programmings of a device.
-    read_noise: relative, between images.
+    read_noise: between images.
     levels: conductances that a cell can be programmed to, equally spaced from g_min to g_max; 0 for any.
     stuck_low, stuck_high: shares of cells that stay at g_min, or at g_max, whatever they are programmed to.
     compensate: whether the other cell of a pair makes up for a stuck one, as far as it can: where cells are stuck is
