@@ -24,7 +24,7 @@ from sklearn.svm import SVC
 
 from spiceprop.data import DataSet, load_data
 
-STRENGTHS = {"counts": (0.01, 0.1, 1.0), "raster": (0.001, 0.003, 0.01, 0.03, 0.1), "kernel": (1.0, 3.0, 10.0)}  # C
+STRENGTHS = {"counts": (0.01, 0.1, 1.0), "raster": (0.01, 0.03, 0.1, 0.3, 1.0), "kernel": (1.0, 3.0, 10.0)}  # C
 
 
 def counts(events: np.ndarray) -> np.ndarray:

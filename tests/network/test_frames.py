@@ -155,7 +155,7 @@ def test_the_native_engine_agrees_with_ngspice(neuron, t_max, largest, sequences
     engine = NativeEngine(network, "trapezoid", np.float64)
     waves = engine.simulate(network, currents)
     assert waves.solved.all()
-    mine = engine.forward(waves.arrays, LABELS, readout)
+    mine = engine.forward(network, waves.arrays, LABELS, readout)
     for layer, (array, reference) in enumerate(zip(mine.arrays, run.arrays, strict=True)):
         for image in range(2):
             for neuron_at in range(network.layers[layer + 1]):
@@ -176,10 +176,10 @@ def test_the_native_gradient_is_its_finite_difference(scheme, sequences):
 
     def loss(changed: Network, samples: np.ndarray = sequences) -> float:
         arrays = engine.simulate(changed, changed.input_currents(samples)).arrays
-        return engine.forward(arrays, LABELS, readout).reading.losses.sum()
+        return engine.forward(changed, arrays, LABELS, readout).reading.losses.sum()
 
     waves = engine.simulate(network, network.input_currents(sequences))
-    found = engine.backward(network, engine.forward(waves.arrays, LABELS, readout))
+    found = engine.backward(network, engine.forward(network, waves.arrays, LABELS, readout))
     first = network.crossbars[0]
     slopes = first.pair_gradient(first.by_weight(network.v_read * sequences, found.by_input))
     for place in [(0, 1, 1), (1, 3, 0)]:
