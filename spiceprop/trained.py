@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from pydantic import ValidationError
 
 from spiceprop.errors import UserError
@@ -15,7 +16,7 @@ from spiceprop.learning.progress import Progress
 from spiceprop.run import evaluate_test
 from spiceprop.setting import Setting, prepare
 from spiceprop.store.atomic import write_text
-from spiceprop.store.record import RunRecord
+from spiceprop.store.record import Checkpoint, RunRecord
 from spiceprop.store.run_file import load_run
 from spiceprop.summary import summarise
 
@@ -58,10 +59,24 @@ def open_for_test(folder: Path, limit: int | None) -> tuple[Setting, RunRecord]:
 
 
 def evaluate_run(
-    folder: Path, *, limit: int | None, progress: Progress, engine: Literal["ngspice", "native"] = "ngspice"
+    folder: Path,
+    *,
+    limit: int | None,
+    progress: Progress,
+    engine: Literal["ngspice", "native"] = "ngspice",
+    programmed: bool = False,
 ) -> dict:
-    """Accuracy of a run's trained network over the whole test split, or a drawn part of it."""
+    """Accuracy of a run's trained network over the whole test split, or a drawn part of it.
+
+    ``programmed``: with the conductances that its cells came to, instead of those that were trained.
+
+    Raises
+    ------
+    UserError: there is no run, or its conductances are not programmed to the end.
+    """
     setting, trained = open_for_test(folder, limit)
+    if programmed:
+        trained = with_programmed(trained, folder)
     stage = setting.stage_in(engine)
     record = replace(trained.without_counts(), **setting.provenance([stage]))
     started = time.perf_counter()
@@ -70,6 +85,18 @@ def evaluate_run(
         found = evaluate_test(setting, record, pool, progress)
     record.count("seconds", time.perf_counter() - started)
     return summarise(setting, record, found, engine)
+
+
+def with_programmed(record: RunRecord, folder: Path) -> RunRecord:
+    """The run with the conductances of ``programmed.h5`` as its last checkpoint."""
+    from spiceprop.programming.record import NAME, load_programmed
+
+    found, last = load_programmed(folder), record.checkpoints[-1]
+    if not found.complete:
+        raise UserError("not all cells are programmed yet: the same 'spiceprop program' goes on", str(folder / NAME))
+    if not np.array_equal(found.wanted, np.concatenate([bar.ravel() for bar in last.conductances])):
+        raise UserError("the run was trained on since: program it again, --start programmed", str(folder / NAME))
+    return replace(record, checkpoints=[Checkpoint(last.updates, found.by_crossbar("conductance"))])
 
 
 def export_run(folder: Path, out: Path) -> list[Path]:
