@@ -8,7 +8,8 @@ node, at 0 V during the pulse and at minus the reading voltage behind it. So the
     v(t) = A shape(t) - v_line(t),    energy = integral over the pulse of v i dt,    g = i/v at the last point,
 
 i the current out of the cell's source. ngspice's steps are as long as they may be (``t_max``, and a ``trtol`` that
-never asks for shorter ones), so what happens to a cell does not depend on what else stands in the deck.
+never asks for shorter ones), so what happens to a cell depends on what else stands in the deck by Newton's tolerance
+alone.
 
 A cell that is stuck is a resistor in the netlist.
 """

@@ -79,12 +79,16 @@ class Crew:
 
     def _heard(self, process: Process) -> list[tuple[int, Any]]:
         """What a process has to say: a number and a result, or nothing where it starts over."""
-        call = self._busy.pop(process)
+        call = self._busy[process]
         try:
+            if not process.connection.poll():
+                raise process.overdue(f"took longer than {TIME_LIMIT:g} s")
             result = process.receive(0)
         except Fault as fault:
+            del self._busy[process]
             self._again(call, fault)
             return []
+        del self._busy[process]
         if process.is_worn(runs=0):
             process.end()
         else:

@@ -113,7 +113,9 @@ def _program(
 ) -> None:
     """What is left."""
     cells = len(record.wanted)
-    left = np.flatnonzero(~record.done)
+    # chunks are of places, so that one that was lost is the same again
+    chunks = [at + np.flatnonzero(~record.done[at : at + CHUNK]) for at in range(0, cells, CHUNK)]
+    chunks = [chunk for chunk in chunks if len(chunk)]
     parameters = plan.variation.parameters(plan.device, cells)
     stuck = plan.variation.stuck_at(cells, *plan.bounds)
     starts = {
@@ -122,8 +124,7 @@ def _program(
         "programmed": lambda: record.state,
     }
     start = starts[plan.request.start]()
-    chunks = [left[at : at + CHUNK] for at in range(0, len(left), CHUNK)]
-    progress.expect(cells, done=cells - len(left))
+    progress.expect(int(record.chosen.sum()), done=int((record.done & record.chosen).sum()))
     tasks = (
         (
             curve,
