@@ -166,6 +166,7 @@ OptimiserKind = Literal["adam", "sgd", "muon"]
 class Training(Section):
     """``rate`` is per unit of conductance range; ``one-cycle`` rises to it and falls to nearly 0, ``linear`` falls.
 
+    ``pulse`` in S is the least change of a cell: what is smaller accumulates. None for any change.
     ``start`` is the folder of a run whose last conductances this one starts from.
     """
 
@@ -177,6 +178,7 @@ class Training(Section):
     rate: PositiveFloat
     clip: PositiveFloat = 1.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    pulse: PositiveFloat | None = None
     start: str | None = None
     seed: Annotated[int, Field(ge=0)] = 0
 
@@ -262,6 +264,15 @@ class Experiment(Circuit):
             raise ValueError(
                 "scheme: 'tabulated' has the first layer in a table of its currents, and with coupling = \"direct\" "
                 "each neuron has a load of its own: take 'trapezoid'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _pulses_within_the_range(self) -> "Experiment":
+        span, pulse = self.network.g_max - self.network.g_min, self.training.pulse
+        if pulse and pulse > span / 2:
+            raise ValueError(
+                f"training.pulse = {pulse} is more than half of g_max - g_min = {span}: give a smaller one"
             )
         return self
 

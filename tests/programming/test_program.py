@@ -270,6 +270,19 @@ def test_a_damaged_file_is_said(folder, bytes_, said):
         load_programmed(folder)
 
 
+def test_training_with_pulses_moves_cells_in_whole_steps_and_still_learns(tmp_path):
+    settings = ("training.epochs=12", "data.train=96", "simulation.engine=native")
+    ideal, found = (run(tiny(*settings, *more), tmp_path / str(len(more))) for more in ((), ("training.pulse=1e-6",)))
+    record = load_run(tmp_path / "1" / "run.h5")
+    first, last = record.checkpoints[0].conductances, record.checkpoints[-1].conductances
+    for before, after in zip(first, last, strict=True):
+        steps = (after - before) / 1e-6
+        np.testing.assert_allclose(steps, np.round(steps), atol=1e-6)
+        assert np.ptp(np.round(steps)) > 3
+    assert np.mean(record.losses[-4:]) < 0.9 * np.mean(record.losses[:4])
+    assert found["test_accuracy"] > 0.5 * ideal["test_accuracy"]
+
+
 def test_the_network_is_evaluated_with_what_its_cells_came_to(done, call):
     words = ("evaluate", done, "--engine", "native", "--json")
     with h5py.File(done / NAME, "r+") as file:
