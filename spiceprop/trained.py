@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from spiceprop.errors import UserError
 from spiceprop.experiment import Experiment
 from spiceprop.learning.progress import Progress
-from spiceprop.run import evaluate_test
+from spiceprop.run import PROGRAMMED, evaluate_test
 from spiceprop.setting import Setting, prepare
 from spiceprop.store.atomic import write_text
 from spiceprop.store.record import Checkpoint, RunRecord
@@ -89,13 +89,15 @@ def evaluate_run(
 
 def with_programmed(record: RunRecord, folder: Path) -> RunRecord:
     """The run with the conductances of ``programmed.h5`` as its last checkpoint."""
-    from spiceprop.programming.record import NAME, load_programmed
+    from spiceprop.programming.record import load_programmed
 
-    found, last = load_programmed(folder), record.checkpoints[-1]
+    found, last, path = load_programmed(folder), record.checkpoints[-1], str(folder / PROGRAMMED)
     if not found.complete:
-        raise UserError("not all cells are programmed yet: the same 'spiceprop program' goes on", str(folder / NAME))
+        raise UserError(
+            "not all cells are programmed yet: the same 'spiceprop program' goes on", str(folder / PROGRAMMED)
+        )
     if not np.array_equal(found.wanted, np.concatenate([bar.ravel() for bar in last.conductances])):
-        raise UserError("the run was trained on since: program it again, --start programmed", str(folder / NAME))
+        raise UserError("the run was trained on since: program it again, --start programmed", path)
     return replace(record, checkpoints=[Checkpoint(last.updates, found.by_crossbar("conductance"))])
 
 

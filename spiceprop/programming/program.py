@@ -20,8 +20,9 @@ from spiceprop.programming.accumulate import Accumulator
 from spiceprop.programming.crew import Crew
 from spiceprop.programming.curve import Curve, measured
 from spiceprop.programming.plan import Plan, Request, planned
-from spiceprop.programming.record import NAME, Programmed, flat, load_programmed, save_programmed
+from spiceprop.programming.record import Programmed, flat, load_programmed, save_programmed
 from spiceprop.programming.write_verify import Cells, Status, write_verify
+from spiceprop.run import PROGRAMMED
 from spiceprop.stopping import stoppable
 from spiceprop.store.lock import locked
 
@@ -48,7 +49,7 @@ def program_run(request: Request, progress: Progress) -> Programmed:
 
         def save() -> None:
             record.seconds = before + time.perf_counter() - started
-            save_programmed(record, request.folder / NAME)
+            save_programmed(record, request.folder / PROGRAMMED)
 
         if record.complete and record.seconds:
             return record
@@ -66,29 +67,29 @@ def _record(plan: Plan) -> Programmed:
     """Of this request: as far as it is done, or new."""
     folder, text = plan.request.folder, json.loads(json.dumps(plan.text))
     new = Programmed.empty(text, plan.about, plan.wanted, plan.chosen, plan.device.capacitors)
-    if not (folder / NAME).exists() or plan.request.force:
+    if not (folder / PROGRAMMED).exists() or plan.request.force:
         if plan.request.start == "programmed":
-            raise UserError(f"--start programmed: {folder} holds no {NAME} to start from")
+            raise UserError(f"--start programmed: {folder} holds no {PROGRAMMED} to start from")
         return new
     found = load_programmed(folder)
     if found.request == text:
         if found.about != plan.about:
             raise UserError(
                 f"it was begun with {found.about}, this is {plan.about}: continue with those, or give --force",
-                str(folder / NAME),
+                str(folder / PROGRAMMED),
             )
         return found
     if plan.request.start != "programmed":
         raise UserError(
             "it holds what another request has programmed: --start programmed goes on from there, --force replaces it",
-            str(folder / NAME),
+            str(folder / PROGRAMMED),
         )
     return _going_on(plan, found, new)
 
 
 def _going_on(plan: Plan, found: Programmed, new: Programmed) -> Programmed:
     """A new request in an array that holds something: cells that are not due stay as they are."""
-    path = str(plan.request.folder / NAME)
+    path = str(plan.request.folder / PROGRAMMED)
     if not found.complete:
         raise UserError("what it holds is not finished: end that request first", path)
     different = [name for name, value in new.request["array"].items() if found.request["array"].get(name) != value]

@@ -14,11 +14,11 @@ import numpy as np
 
 from spiceprop.errors import UserError
 from spiceprop.programming.write_verify import Outcome
+from spiceprop.run import PROGRAMMED
 from spiceprop.store.hdf5 import whole_hdf5
 from spiceprop.store.run_file import FOREIGN
 
 SCHEMA = 1
-NAME = "programmed.h5"
 UNITS = {
     "wanted": "S",
     "conductance": "S",
@@ -131,7 +131,7 @@ def load_programmed(folder: Path) -> Programmed:
     ------
     UserError: nothing was programmed there, or the file is not one of ours.
     """
-    path = folder / NAME
+    path = folder / PROGRAMMED
     try:
         with h5py.File(path, "r") as file:
             if not np.array_equal(file.attrs.get("schema"), SCHEMA):
@@ -142,7 +142,7 @@ def load_programmed(folder: Path) -> Programmed:
             texts = [json.loads(file.attrs[name]) for name in ("request", "about")]
             return Programmed(*texts, shapes, **arrays, seconds=float(file.attrs["seconds"]))
     except FOREIGN as error:
-        raise UserError(f"not a whole {NAME} ({error}): remove it, and program again", file=str(path)) from error
+        raise UserError(f"not a whole {PROGRAMMED} ({error}): remove it, and program again", file=str(path)) from error
     except OSError as error:
         raise UserError(
             f"cannot read what was programmed ({error}): run 'spiceprop program'", file=str(path)

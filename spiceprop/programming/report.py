@@ -9,11 +9,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from spiceprop.programming.record import NAME, Programmed
+from spiceprop.programming.record import Programmed
 from spiceprop.programming.write_verify import Status
 from spiceprop.report.picture import picture
+from spiceprop.run import PROGRAMMED, PROGRAMMED_PICTURE
 
-PICTURE = "programmed.png"
 MOST_LEVELS = 1.0  # off, in the histogram; the rest is in its last bars
 
 
@@ -63,8 +63,8 @@ class Report:
             "time_s": float(record.time[chosen].sum()),
             "time_max_s": float(record.time[chosen].max()),
             "seconds": record.seconds,
-            "file": str(self.folder / NAME),
-            "picture": str(self.folder / PICTURE),
+            "file": str(self.folder / PROGRAMMED),
+            "picture": str(self.folder / PROGRAMMED_PICTURE),
         }
 
     def text(self) -> str:
@@ -105,7 +105,7 @@ class Report:
         errors = np.clip(self.errors[chosen], -MOST_LEVELS, MOST_LEVELS)
         pulses = (self.record.set + self.record.reset)[chosen]
         tolerance = self.record.request["tolerance"]
-        with picture(self.folder / PICTURE, columns=2, size=(10, 4)) as ((left, right),):
+        with picture(self.folder / PROGRAMMED_PICTURE, columns=2, size=(10, 4)) as ((left, right),):
             left.hist(errors, bins=np.linspace(-MOST_LEVELS, MOST_LEVELS, 81), log=True)
             for bound in (-tolerance, tolerance):
                 left.axvline(bound, color="grey", linestyle=":")

@@ -44,7 +44,7 @@ def test_the_energy_of_a_pulse_that_moves_nothing_is_v_squared_g_t(crew, height)
     np.testing.assert_allclose(reading.state[:, 0], [0.1, 0.5, 0.99], rtol=1e-9)
     np.testing.assert_allclose(reading.conductance, known, rtol=1e-6)
     seconds = VTEAM.width + 2 / 3 * VTEAM.edge  # the integral of the squared shape
-    np.testing.assert_allclose(reading.energy, height**2 * known * seconds, rtol=2e-3)
+    np.testing.assert_allclose(reading.energy, height**2 * known * seconds, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("x", "height"), [(0.1, -1.8), (0.5, -2.0), (0.9, 0.6), (0.5, 0.8)])
@@ -88,7 +88,7 @@ def test_a_stuck_cell_is_a_resistor(crew):
     for reading, height in zip(readings, (-3.0, 1.6), strict=True):
         assert reading.conductance[1] == pytest.approx(4e-5, rel=1e-9)
         assert np.isnan(reading.state[1, 0])
-        assert reading.energy[1] == pytest.approx(height**2 * 4e-5 * seconds, rel=2e-3)
+        assert reading.energy[1] == pytest.approx(height**2 * 4e-5 * seconds, rel=1e-5)
     assert readings[0].conductance[0] > 1e-4
 
 

@@ -19,9 +19,10 @@ from spiceprop.errors import UserError, WorkFailed
 from spiceprop.programming import program as module
 from spiceprop.programming.plan import Request
 from spiceprop.programming.program import program_run
-from spiceprop.programming.record import NAME, UNITS, load_programmed
-from spiceprop.programming.report import PICTURE, Report
+from spiceprop.programming.record import UNITS, load_programmed
+from spiceprop.programming.report import Report
 from spiceprop.programming.write_verify import Status
+from spiceprop.run import PROGRAMMED, PROGRAMMED_PICTURE
 from spiceprop.store.run_file import load_run, save_run
 from spiceprop.trained import evaluate_run
 
@@ -115,7 +116,7 @@ def test_all_cells_reach_what_was_trained(finished):
 
 def test_the_file_holds_every_cell_of_each_crossbar_with_units(finished):
     folder, record = finished
-    with h5py.File(folder / NAME) as file:
+    with h5py.File(folder / PROGRAMMED) as file:
         assert {name: file["crossbar_2"][name].attrs["unit"] for name in UNITS} == UNITS
         assert file["crossbar_1/conductance"].shape == (2, 64, 3)
         assert file["crossbar_2/state"].shape == (2, 3, 10, 1)
@@ -140,7 +141,7 @@ def test_the_command_line_gives_one_object_and_a_table(done, call):
     code, out, _ = call("program", done, "--device", VTEAM)
     assert code == 0
     assert "100.000 % within half of 16 levels" in out
-    assert (done / PICTURE).stat().st_size > 10_000
+    assert (done / PROGRAMMED_PICTURE).stat().st_size > 10_000
 
 
 def test_variation_and_stuck_cells_give_every_status(folder, call):
@@ -234,11 +235,11 @@ def test_one_crossbar_alone_leaves_the_others_as_trained(folder):
     ],
 )
 def test_what_does_not_fit_what_is_there_is_refused_and_changes_nothing(done, change, said):
-    before = (done / NAME).read_bytes()
+    before = (done / PROGRAMMED).read_bytes()
     with pytest.raises(UserError) as refused:
         programmed(replace(Request(done, VTEAM, workers=1), **change))
     assert said in str(refused.value)
-    assert (done / NAME).read_bytes() == before
+    assert (done / PROGRAMMED).read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -258,16 +259,23 @@ def test_requests_without_sense_are_refused_on_the_command_line(folder, call, wo
     code, out, _ = call("program", folder, "--device", VTEAM, "--json", *words)
     assert code == 2
     assert said in json.loads(out)["error"]["message"]
-    assert not (folder / NAME).exists()
+    assert not (folder / PROGRAMMED).exists()
 
 
 @pytest.mark.parametrize(
     ("bytes_", "said"), [(b"", "cannot read what was programmed"), (b"\x89HDF\r\n\x1a\n" + bytes(99), "cannot read")]
 )
 def test_a_damaged_file_is_said(folder, bytes_, said):
-    (folder / NAME).write_bytes(bytes_)
+    (folder / PROGRAMMED).write_bytes(bytes_)
     with pytest.raises(UserError, match=said):
         load_programmed(folder)
+
+
+def test_a_run_that_is_made_anew_takes_what_was_programmed_with_it(done):
+    (done / PROGRAMMED_PICTURE).write_bytes(b"a picture")
+    run(tiny(*SHORT), done, force=True)
+    assert not (done / PROGRAMMED).exists()
+    assert not (done / PROGRAMMED_PICTURE).exists()
 
 
 def test_training_with_pulses_moves_cells_in_whole_steps_and_still_learns(tmp_path):
@@ -285,7 +293,7 @@ def test_training_with_pulses_moves_cells_in_whole_steps_and_still_learns(tmp_pa
 
 def test_the_network_is_evaluated_with_what_its_cells_came_to(done, call):
     words = ("evaluate", done, "--engine", "native", "--json")
-    with h5py.File(done / NAME, "r+") as file:
+    with h5py.File(done / PROGRAMMED, "r+") as file:
         file["crossbar_2/conductance"][...] = 1e-6  # all alike: no image drives an output neuron
     _, trained, _ = call(*words)
     code, out, _ = call(*words, "--programmed")
@@ -300,7 +308,7 @@ def test_what_was_programmed_for_an_older_checkpoint_is_not_evaluated(done, call
     code, _, err = call("evaluate", done, "--programmed")
     assert code == 2
     assert "trained on since" in err
-    (done / NAME).unlink()
+    (done / PROGRAMMED).unlink()
     code, _, err = call("evaluate", done, "--programmed")
     assert code == 2
     assert "run 'spiceprop program'" in err
