@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from spiceprop.errors import UserError
+from spiceprop.errors import UserError, WorkFailed
 from spiceprop.learning.progress import Progress
 from spiceprop.programming.accumulate import Accumulator
 from spiceprop.programming.crew import Crew
@@ -55,10 +55,11 @@ def program_run(request: Request, progress: Progress) -> Programmed:
             return record
         try:
             _program(plan, curve, record, crew, progress, save)
-        except BaseException:
+        except UserError as error:
             with suppress(UserError):  # what has ended it counts more
                 save()
-            raise
+            share = f"{(record.done & record.chosen).sum()} of {record.chosen.sum()} cells"
+            raise WorkFailed(f"{error.message}; {share} are done: the same command goes on", error.file) from error
         save()
         return record
 

@@ -5,6 +5,7 @@ A cell is done when it is read within the tolerance of what is wanted; one that 
 It is given up after ``most`` pulses, or when `PATIENCE` pulses of full height in a row have not moved it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from enum import IntEnum
 
@@ -18,6 +19,7 @@ from spiceprop.programming.heights import RESET, SET, Heights
 
 PATIENCE = 3
 STILL = 0.01  # of the tolerance: less is no motion
+LEAST = 1e-9  # of the state's range
 RELOADED_BELOW = 0.5  # share of the loaded cells that are still at work
 
 
@@ -78,7 +80,7 @@ class Outcome:
     energy: np.ndarray
     time: np.ndarray
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
         return ((field.name, getattr(self, field.name)) for field in fields(self))
 
 
@@ -133,7 +135,9 @@ class _Programming:
     def _pulse(self, at_work: np.ndarray) -> None:
         """One pulse for each of these cells."""
         before = self.conductance[at_work]
-        distance = self.goal[at_work] - self.curve.state_of(before)
+        left = np.abs(self.goal[at_work] - self.curve.state_of(before))
+        # beyond the curve no state is left to go, but a direction is
+        distance = np.copysign(np.maximum(left, LEAST), self.cells.wanted[at_work] - before)
         places = np.searchsorted(self.loaded, at_work)
         heights = np.zeros(len(self.loaded))
         heights[places] = self.heights.next(at_work, distance)

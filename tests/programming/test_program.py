@@ -179,7 +179,7 @@ def test_a_killed_programming_goes_on_and_ends_in_the_same_bits(folder, trained,
 
 def test_a_stopped_programming_keeps_what_is_done(folder, monkeypatch):
     monkeypatch.setattr(module, "CHUNK", 64)
-    with pytest.raises(WorkFailed, match="stopped by SIGTERM"):
+    with pytest.raises(WorkFailed, match=r"stopped by SIGTERM; \d+ of 444 cells are done: the same command goes on"):
         program_run(Request(folder, VTEAM, workers=1), StopsAfter(100))
     cut = load_programmed(folder)
     assert 100 <= cut.done.sum() < 444

@@ -65,6 +65,13 @@ def test_a_device_that_cannot_conduct_as_much_is_not_reached_and_ends_where_it_c
     assert 0 < found.set[0] < TYPICAL["vteam"].most  # given up when the highest pulses did nothing
 
 
+def test_a_cell_beyond_the_typical_devices_range_comes_back_to_its_end(crew):
+    wanted = 1 / 8e3 - 1.5 * TOLERANCE  # the typical device ends at 1/8 kohm, this one at twice that
+    _, found = programmed(crew, cells_of([1 / 8e3, wanted], [1.0, 1.0], ron=[4e3, 4e3]))
+    assert found.status.tolist() == [Status.OK, Status.OK]
+    assert (found.reset > 0).all()
+
+
 def test_a_cell_with_too_few_pulses_is_not_reached():
     with crew_of("vteam", "most=3") as crew:
         _, found = programmed(crew, cells_of([9e-5]))
