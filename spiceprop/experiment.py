@@ -166,6 +166,7 @@ class Training(Section):
     """``rate`` is per unit of conductance range; ``one-cycle`` rises to it and falls to nearly 0, ``linear`` falls.
 
     ``wires`` false leaves the resistance of wires out, which takes most of the time of an update.
+    ``pulse`` in S is the least change of a cell: what is smaller accumulates. None for any change.
     ``start`` is the folder of a run whose last conductances this one starts from.
     """
 
@@ -178,6 +179,7 @@ class Training(Section):
     clip: PositiveFloat = 1.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     wires: bool = True
+    pulse: PositiveFloat | None = None
     start: str | None = None
     seed: Annotated[int, Field(ge=0)] = 0
 
@@ -286,6 +288,15 @@ class Experiment(Circuit):
                         f"imperfections: {key} are not supported where a layer has windows, whose places would differ "
                         "while their conductances are trained as one; levels and drift are"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _pulses_within_the_range(self) -> "Experiment":
+        span, pulse = self.network.g_max - self.network.g_min, self.training.pulse
+        if pulse and pulse > span / 2:
+            raise ValueError(
+                f"training.pulse = {pulse} is more than half of g_max - g_min = {span}: give a smaller one"
+            )
         return self
 
 

@@ -33,6 +33,7 @@ from spiceprop.summary import planned_runs, simulated, summarise
 
 log = logging.getLogger("spiceprop")
 LOG = "log.txt"
+PROGRAMMED, PROGRAMMED_PICTURE = "programmed.h5", "programmed.png"  # what `spiceprop program` leaves there
 # what `spiceprop compare` leaves in the folder of a run, unless told otherwise
 COMPARISON, COMPARISON_FILES = "compare", ("compare.json", "disagreements.h5", "disagreements.png")
 
@@ -159,7 +160,7 @@ def _remove_run(folder: Path) -> None:
             path.unlink()
     # run.h5 is the last to go: a folder without it would be taken for somebody else's
     for path in sorted(folder.iterdir(), key=lambda path: path.name == "run.h5"):
-        ours = path.name in ("run.h5", "result.json", "netlist.cir")
+        ours = path.name in ("run.h5", "result.json", "netlist.cir", PROGRAMMED, PROGRAMMED_PICTURE)
         if ours or is_leftover(path) or path.match("crossbar_*.inc"):
             path.unlink()
 

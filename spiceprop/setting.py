@@ -125,14 +125,31 @@ def prepare(experiment: Experiment) -> Setting:
     data = experiment.data
     network = build_network(experiment, experiment.training.seed)
     found = load_data(data.set, data.train, data.validation, data.test, data.seed)
-    pixels, classes = found.test_images.shape[1], found.classes
+    rows, classes = found.test_images.shape[-1], found.classes
     layers = network.layers
-    if (layers[0], layers[-1]) != (pixels, classes):
+    if (layers[0], layers[-1]) != (rows, classes):
         raise UserError(
-            f"network.layers makes {list(layers)}, which does not fit {data.set}: it needs {pixels} rows and {classes} "
-            f"neurons in the last layer, like [{pixels}, 100, {classes}]"
+            f"network.layers makes {list(layers)}, which does not fit {data.set}: it needs {rows} rows and {classes} "
+            f"neurons in the last layer, like [{rows}, 100, {classes}]"
         )
-    return Setting(experiment, network, found).with_imperfections(experiment.imperfections)
+    if found.frames:
+        _check_sequences(experiment)
+    setting = Setting(experiment, replace(network, frames=found.frames), found)
+    return setting.with_imperfections(experiment.imperfections)
+
+
+def _check_sequences(experiment: Experiment) -> None:
+    """Refuse what takes inputs to be constant, or pictures."""
+    name = experiment.data.set
+    if "tabulated" in {section.scheme for section in (experiment.simulation, *experiment.tuning)}:
+        raise UserError(
+            f"scheme = 'tabulated' has waveforms under constant currents, and the inputs of {name} change in time: use "
+            "'trapezoid'"
+        )
+    if not experiment.distortion.is_none():
+        raise UserError(f"[distortion] moves and bends pictures, and {name} has none: remove it")
+    if not isinstance(experiment.network.layers[1], int):
+        raise UserError(f"network.layers: the rows of {name} are no picture, which windows would need")
 
 
 def warm_start(setting: Setting) -> Setting:

@@ -73,12 +73,15 @@ def small_network(
 
 
 def run_samples(network: Network, samples: np.ndarray):
-    """Trajectories of samples (images, rows) in ngspice."""
+    """Trajectories of samples (images, ..., rows) in ngspice."""
     program, simulator = network.program(), Simulator.shared()
     simulator.load(program.deck, program.saves, program.t_stop, program.vectors, program.devices)
     trajectories = []
     for values in network.inputs(samples):
-        simulator.alter(program.inputs, values)
+        if program.frame_times:
+            simulator.alter_lines(program.inputs, program.frame_times, values)
+        else:
+            simulator.alter(program.inputs, values)
         trajectories.append(simulator.run())
     return trajectories
 

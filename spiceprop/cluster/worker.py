@@ -36,8 +36,8 @@ class Task:
 
     Attributes
     ----------
-    inputs: what the input sources carry, (images, sources), in volt or ampere.
-    currents: into the first layer's neurons, (images, neurons), in ampere.
+    inputs: what the input sources carry, (images, sources) or (images, frames, sources), in volt or ampere.
+    currents: into the first layer's neurons, (images, neurons) or (images, frames, neurons), in ampere.
     labels: (images,).
     conductances: of each crossbar, (2, rows, columns); None for a first one that the currents stand for.
     version: of the conductances: synapses are altered when it changes.
@@ -70,7 +70,7 @@ class Result:
     fallbacks: the rung of `engines.ladder` that an image needed ('' for most).
     scores: (images, classes) in volt.
     losses: (images,).
-    by_input: dL/du of the first layer, (images, neurons); empty without gradient.
+    by_input: dL/du of the first layer, in the shape of the task's currents; empty without gradient.
     by_weight: summed over the images, (rows, columns) for each later crossbar.
     by_load: summed over the images, of each crossbar; see `network.direct`.
     unexplained: (images,) steps whose integration rule was not recognised.
@@ -149,7 +149,11 @@ class Worker:
 
     def simulate(self, values: np.ndarray) -> Trajectory:
         """One sample with its input values."""
-        self.simulator.alter(self.job.program.inputs, values)
+        program = self.job.program
+        if program.frame_times:
+            self.simulator.alter_lines(program.inputs, program.frame_times, values)
+        else:
+            self.simulator.alter(program.inputs, values)
         return self.simulator.run()
 
     def _load(self, deck: list[str]) -> None:
@@ -196,7 +200,7 @@ def collect(
     """The result of a task, from how each image ended and what is known of those that ended ok."""
     images, ok = len(ends), np.array([status is Status.OK for status, _ in ends], dtype=bool)
     scores, losses = np.full((images, network.layers[-1]), np.nan), np.full(images, np.nan)
-    by_input = np.zeros((images if task.gradient else 0, network.lanes[1]))
+    by_input = np.zeros((images if task.gradient else 0, *task.currents.shape[1:]))
     by_weight = [np.zeros(crossbar.weights.shape) for crossbar in network.crossbars[1:]]
     by_load = [crossbar.by_load(*np.zeros((2, 1, crossbar.neurons))) for crossbar in network.crossbars]
     unexplained = np.zeros(images, dtype=int)

@@ -16,11 +16,14 @@ all its singular values nearly 1 (K. Jordan et al., "Muon: an optimizer for hidd
 that directions with small gradients are learned as fast as those with large ones; a rate of 1 moves its conductances by
 0.2 of their range, root mean square (J. Liu et al., "Muon is scalable for LLM training", arXiv 2502.16982). Its
 products of matrices are in bfloat16.
+
+With ``training.pulse`` a cell is programmed by whole pulses: what is in the circuit follows theta in steps of that
+size, and what is smaller accumulates (`programming.accumulate`). The gradient is taken of what is in the circuit.
 """
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -29,6 +32,7 @@ from threadpoolctl import threadpool_limits
 from spiceprop.cluster.worker import Result
 from spiceprop.experiment import Experiment, OptimiserKind, Schedule, Training, Tuning
 from spiceprop.network import Network
+from spiceprop.programming.accumulate import Accumulator
 
 PAIR = math.sqrt(2.0)  # the norm of a pair's slopes over that of one
 
@@ -79,6 +83,7 @@ class ConductanceOptimiser:
         training, section = experiment.training, section or experiment.training
         self.bounds = Bounds(experiment.network.g_min, experiment.network.g_max)
         self.clip, self.low = training.clip, experiment.network.pairs == "low"
+        self.cells = [Accumulator(g, training.pulse) for g in conductances] if training.pulse else []
         self.theta = [torch.tensor((g - self.bounds.g_min) / self.bounds.span) for g in conductances]
         network = experiment.network
         # of both cells of a pair at once, or of cells as they stand in the array
@@ -122,13 +127,16 @@ class ConductanceOptimiser:
         return (pairs[0] - pairs[1]) / 2 if self.beside is None else torch.cat(tuple(pairs), self.beside)
 
     def conductances(self) -> list[np.ndarray]:
-        """(2, rows, columns) each, in siemens, within the bounds."""
+        """Those in the circuit, (2, rows, columns) each, in siemens, within the bounds."""
         low, high, found = self.bounds.g_min, self.bounds.g_max, []
         for theta in self.theta:
             g = theta.numpy() * self.bounds.span
             g += low
             found.append(np.clip(g, low, high, out=g))
-        return found
+        if not self.cells:
+            return found
+        self.cells = [cells.in_whole_steps(g) for cells, g in zip(self.cells, found, strict=True)]
+        return [cells.programmed.copy() for cells in self.cells]
 
     def state(self) -> dict[str, np.ndarray]:
         """All that a resumed run needs, as arrays."""
@@ -137,6 +145,7 @@ class ConductanceOptimiser:
             for slot, value in slots.items():
                 if value is not None:
                     found[f"state/{index}/{slot}"] = value.numpy().copy()
+        found |= {f"programmed/{index}": cells.programmed.copy() for index, cells in enumerate(self.cells)}
         found["schedule"] = np.asarray(self.schedule.last_epoch)
         return found
 
@@ -144,6 +153,7 @@ class ConductanceOptimiser:
         """Continue where `state` was taken; or begin anew with the conductances of then."""
         for index, theta in enumerate(self.theta):
             theta.copy_(torch.from_numpy(saved[f"theta/{index}"]))
+        self.cells = [replace(cells, programmed=saved[f"programmed/{index}"]) for index, cells in enumerate(self.cells)]
         if only_conductances:
             return
         slots: dict[int, dict[str, torch.Tensor]] = {}

@@ -115,6 +115,42 @@ def test_restored_state_continues_bit_for_bit(start, schedule, kind, cut):
     assert same(list(second.state().values()), list(whole.state().values()))
 
 
+PULSE = 5e-6
+
+
+def test_with_pulses_the_circuit_follows_in_whole_steps_and_nothing_is_lost(start):
+    words = ["training.rate=2e-2", "training.schedule=constant"]
+    exact, tested = optimiser(start, 60, *words), optimiser(start, 60, *words, f"training.pulse={PULSE}")
+    changed = 0
+    for gradients in draws(6, 60, 1.0):
+        before = tested.conductances()
+        for each in (exact, tested):
+            each.step(gradients)
+        changed += sum(int((old != new).sum()) for old, new in zip(before, tested.conductances(), strict=True))
+        for wanted, found, first in zip(exact.conductances(), tested.conductances(), start, strict=True):
+            assert (np.abs(wanted - found) < PULSE * (1 + 1e-9)).all()
+            steps = (found - first) / PULSE
+            np.testing.assert_allclose(steps, np.round(steps), atol=1e-9)
+    assert 0 < changed < 0.5 * 60 * sum(g.size for g in start), "most updates are smaller than a pulse"
+
+
+@pytest.mark.parametrize("cut", [1, 7])
+def test_pulses_that_are_pending_are_restored_bit_for_bit(start, cut):
+    words = ["training.rate=2e-2", "training.schedule=constant", f"training.pulse={PULSE}"]
+    uncut, first = optimiser(start, 20, *words), optimiser(start, 20, *words)
+    steps = draws(7, 20, 1.0)
+    for gradients in steps[:cut]:
+        uncut.step(gradients)
+        first.step(gradients)
+        assert same(uncut.conductances(), first.conductances())
+    resumed = optimiser([np.full_like(g, LOW) for g in start], 20, *words)
+    resumed.restore(first.state())
+    for gradients in steps[cut:]:
+        uncut.step(gradients)
+        resumed.step(gradients)
+        assert same(uncut.conductances(), resumed.conductances())
+
+
 def test_state_is_a_copy_that_later_steps_leave_alone(start):
     tested = optimiser(start, 10)
     for gradients in draws(6, 2, 1.0):

@@ -63,6 +63,31 @@ def test_gradients_agree_with_finite_differences_of_ngspice(bipolar, driver, sam
         assert deviation.max() < 1e-3
 
 
+@pytest.mark.parametrize("reduced", [True, False])
+@pytest.mark.parametrize(("bipolar", "driver"), KINDS)
+def test_gradients_of_inputs_that_change_in_time(bipolar, driver, reduced):
+    network = replace(direct_network(bipolar, driver, reduced=reduced, tight=True), frames=5)
+    network = replace(network, transient=replace(network.transient, t_stop=4e-3))
+    samples = np.random.default_rng(2).random((2, 5, 4))
+
+    def loss(changed: Network) -> float:
+        trajectories, currents = run_samples(changed, samples), changed.input_currents(samples)
+        return forward(changed, currents, trajectories, LABELS, READOUT).reading.losses.sum()
+
+    found = gradients(network, samples)
+    for layer, place in [(0, (0, 0, 1)), (0, (1, 4, 2)), (1, (1, 2, 0))]:
+
+        def by_conductance(value: float, layer: int = layer, place: tuple = place) -> float:
+            moved = [bar.g.copy() for bar in network.crossbars]
+            moved[layer][place] = value
+            return loss(network.with_conductances(moved))
+
+        reference = central_difference(by_conductance, network.crossbars[layer].g[place], 2e-3)
+        size = max(abs(reference.value), 0.01 * np.abs(found[layer]).max())
+        assert reference.error < 5e-4 * size
+        assert abs(found[layer][place] - reference.value) < 1e-3 * size
+
+
 @pytest.mark.parametrize(("bipolar", "driver"), KINDS)
 def test_reduced_and_explicit_are_one_circuit(bipolar, driver, samples):
     explicit, reduced = (direct_network(bipolar, driver, reduced=reduced, tight=True) for reduced in (False, True))
