@@ -16,6 +16,8 @@ from typing import Any, NoReturn, TextIO
 
 from spiceprop.errors import UserError, WorkFailed
 from spiceprop.fit_options import add_fit_options, fit_as_asked, with_losses
+from spiceprop.programming.options import add_program_options
+from spiceprop.robustness_options import add_robustness_options, robustness_as_asked
 
 DONE, FAILED, WRONG_REQUEST = 0, 1, 2
 
@@ -138,8 +140,23 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     from spiceprop.trained import evaluate_run
 
     with progress_bar("evaluate") as progress:
-        result = evaluate_run(arguments.run, limit=arguments.limit, progress=progress, engine=arguments.engine)
+        result = evaluate_run(
+            arguments.run,
+            limit=arguments.limit,
+            progress=progress,
+            engine=arguments.engine,
+            settings=arguments.set,
+            programmed=arguments.programmed,
+        )
     output.result(result, result_table(result, arguments.run))
+    return DONE
+
+
+def program(arguments: argparse.Namespace, output: Output) -> int:
+    from spiceprop.programming.options import programmed_as_asked
+
+    done = programmed_as_asked(arguments)
+    output.result(done.summary(), done.text())
     return DONE
 
 
@@ -150,6 +167,12 @@ def compare(arguments: argparse.Namespace, output: Output) -> int:
     with progress_bar("compare") as progress:
         found = compare_run(arguments.run, limit=arguments.limit, out=arguments.out, progress=progress)
     output.result(found, comparison_table(found, arguments.run))
+    return DONE
+
+
+def robustness(arguments: argparse.Namespace, output: Output) -> int:
+    found = robustness_as_asked(arguments)
+    output.result(found.summary(), found.text())
     return DONE
 
 
@@ -223,8 +246,12 @@ def _parser() -> argparse.ArgumentParser:
     either.add_argument("--force", action="store_true", help="remove the run in the folder first")
     added = verb(evaluate, "accuracy of a run's trained network")
     added.add_argument("run", type=Path, metavar="RUN")
+    added.add_argument("--set", action="append", default=[], metavar="imperfections.key=value")
     added.add_argument("--engine", choices=["ngspice", "native"], default="ngspice", help="default: %(default)s")
     added.add_argument("--limit", type=int, metavar="N", help="N images drawn from the test split (default: all)")
+    add_robustness_options(verb(robustness, "accuracy of trained networks against an imperfection, by device seeds"))
+    added.add_argument("--programmed", action="store_true", help="with the conductances that 'program' came to")
+    add_program_options(verb(program, "a run's conductances written into devices, by SET and RESET pulses in ngspice"))
     added = verb(compare, "a run's trained network in ngspice and in the native engine, image by image")
     added.add_argument("run", type=Path, metavar="RUN")
     added.add_argument("--limit", type=int, metavar="N", help="N images drawn from the test split (default: all)")

@@ -17,7 +17,7 @@ import numpy as np
 
 import spiceprop
 from spiceprop.cluster.in_process import InProcess
-from spiceprop.cluster.pool import Pool, chunks
+from spiceprop.cluster.pool import Pool
 from spiceprop.errors import UserError
 from spiceprop.learning import Evaluation
 from spiceprop.learning.progress import Progress
@@ -135,9 +135,10 @@ def _simulated_again(
     """Waveforms of some images. Currents are those of the evaluation, bit for bit: a decision may be a near tie."""
     network, data, point = setting.network, setting.data, trained.checkpoints[-1]
     images = data.test_images.astype(pool.dtype)
-    work = network, images, data.test_labels, point.conductances, point.updates
-    tasks = list(chunks(*work, gradient=False, detail=True, size=1))
-    for result in pool.map(tasks[image.place] for image in differing):
+    work = images, data.test_labels, data.test_index, point.updates
+    places = {image.place for image in differing}
+    tasks = enumerate(setting.standing(point.conductances).tasks(*work, gradient=False, detail=True, size=1))
+    for result in pool.map(task for place, task in tasks if place in places):
         progress(1, "waveforms")
         if result.detail is None:
             yield Traces(np.zeros(0), np.zeros((0, network.layers[-1])))

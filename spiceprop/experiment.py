@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     NonNegativeFloat,
@@ -25,11 +23,9 @@ from pydantic_core import ErrorDetails
 from spiceprop.engines import TRAINING_OPTIONS
 from spiceprop.engines.deck import TOLERANCES
 from spiceprop.errors import UserError
+from spiceprop.imperfections.section import Imperfections
 from spiceprop.network.windows import Connection, connections
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+from spiceprop.section import Section
 
 
 class Data(Section):
@@ -65,7 +61,7 @@ class NetworkSection(Section):
 
     layers: Annotated[tuple[Layer, ...], Field(min_length=2)]
     neuron: str
-    supplies: dict[str, float] = {}
+    supplies: dict[str, float] = Field(default_factory=dict)
     output: str | None = None
     crossbar: Literal["reduced", "explicit"] = "reduced"
     coupling: Literal["mirror", "direct"] = "mirror"
@@ -74,8 +70,8 @@ class NetworkSection(Section):
     g_min: PositiveFloat = 1e-6
     g_max: PositiveFloat = 1e-4
     synapse: str | None = None
-    synapse_parameters: dict[str, float] = {}
-    synapse_supplies: dict[str, float] = {}
+    synapse_parameters: dict[str, float] = Field(default_factory=dict)
+    synapse_supplies: dict[str, float] = Field(default_factory=dict)
     synapse_state: str = "x0"
     x_min: float = 0.0
     x_max: float = 1.0
@@ -85,6 +81,7 @@ class NetworkSection(Section):
     row_reference: float = 0.0
     bias: NonNegativeFloat = 0.0
     spread: PositiveFloat | tuple[PositiveFloat, ...] = 1e-5
+    pairs: Literal["middle", "low"] = "middle"
     readout: Literal["mean", "max", "paper"] = "mean"
     readout_scale: PositiveFloat
 
@@ -111,6 +108,8 @@ class NetworkSection(Section):
                 if key in self.model_fields_set and getattr(self, key) != NetworkSection.model_fields[key].default:
                     raise ValueError(f'{key} needs coupling = "direct": a mirror takes the difference of two columns')
             return self
+        if self.pairs == "low":
+            raise ValueError('pairs = "low" needs coupling = "mirror": with "direct" each cell moves by itself')
         if set(self.per_crossbar("i_scale")) != {1.0}:
             raise ValueError('i_scale is the ratio of current mirrors, and with coupling = "direct" there are none')
         if self.is_paired and self.row_reference:
@@ -132,6 +131,8 @@ class NetworkSection(Section):
             raise ValueError('a live synapse needs coupling = "direct", bipolar = "rows" and row_resistance = 0')
         if any(not isinstance(layer, int) for layer in self.layers):
             raise ValueError("layers with windows cannot have live synapses")
+        if self.pairs == "low":
+            raise ValueError('pairs = "low" is of resistors: the states of live synapses begin about their middle')
         if given := self._changed(("g_min", "g_max")):
             raise ValueError(f"{given[0]} is of resistors: a live synapse is programmed between x_min and x_max")
         if self.x_min >= self.x_max:
@@ -142,7 +143,8 @@ class NetworkSection(Section):
 
     def _changed(self, keys: tuple[str, ...]) -> list[str]:
         """Those that are not as they are by default; a stored experiment holds all keys."""
-        return [key for key in keys if getattr(self, key) != NetworkSection.model_fields[key].default]
+        fields = NetworkSection.model_fields
+        return [key for key in keys if getattr(self, key) != fields[key].get_default(call_default_factory=True)]
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -178,7 +180,7 @@ class Simulation(Section):
     t_max: PositiveFloat | None = None
     scheme: NativeScheme = "trapezoid"
     compiled: bool = True
-    options: dict[str, float] = {}
+    options: dict[str, float] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _known_options(self) -> "Simulation":
@@ -206,8 +208,10 @@ OptimiserKind = Literal["adam", "sgd", "muon"]
 class Training(Section):
     """``rate`` is per unit of conductance range; ``one-cycle`` rises to it and falls to nearly 0, ``linear`` falls.
 
-    ``start`` is the folder of a run whose last conductances this one starts from. Without ``motion`` training takes
-    live synapses to stay where they are programmed; evaluation does not.
+    ``wires`` false leaves the resistance of wires out, which takes most of the time of an update.
+    ``pulse`` in S is the least change of a cell: what is smaller accumulates. None for any change.
+    ``start`` is the folder of a run whose last conductances this one starts from. Without ``motion`` training
+    takes live synapses to stay where they are programmed; evaluation does not.
     """
 
     rule: Literal["bptt"] = "bptt"
@@ -218,6 +222,8 @@ class Training(Section):
     rate: PositiveFloat
     clip: PositiveFloat = 1.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    wires: bool = True
+    pulse: PositiveFloat | None = None
     start: str | None = None
     motion: bool = True
     seed: Annotated[int, Field(ge=0)] = 0
@@ -248,6 +254,7 @@ class Tuning(Section):
     batch: PositiveInt
     schedule: Schedule = "linear"
     rate: PositiveFloat
+    wires: bool = True
     distorted: bool = False
 
 
@@ -292,10 +299,20 @@ class Experiment(Circuit):
 
     name: str
     data: Data
+    imperfections: Imperfections = Imperfections()
     distortion: DistortionSection = DistortionSection()
     training: Training
     tuning: tuple[Tuning, ...] = ()
     run: Run = Run()
+
+    @model_validator(mode="after")
+    def _alone(self) -> "Experiment":
+        if self.network.synapse:
+            if self.imperfections != Imperfections():
+                raise ValueError("imperfections are of resistors: a network of live synapses has none yet")
+            if self.training.pulse:
+                raise ValueError("training: pulse is of conductances: live synapses are programmed by their state")
+        return self
 
     @model_validator(mode="after")
     def _still(self) -> "Experiment":
@@ -314,6 +331,44 @@ class Experiment(Circuit):
             and len(self.network.layers) < 3
         ):
             raise ValueError("scheme: 'tabulated' has the first layer in a table, and needs another one behind it")
+        return self
+
+    @model_validator(mode="after")
+    def _table_of_currents(self) -> "Experiment":
+        if self.network.is_direct and "tabulated" in {part.scheme for part in (self.simulation, *self.tuning)}:
+            raise ValueError(
+                "scheme: 'tabulated' has the first layer in a table of its currents, and with coupling = \"direct\" "
+                "each neuron has a load of its own: take 'trapezoid'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _wires_of_mirrors(self) -> "Experiment":
+        if self.imperfections.wired and self.network.is_direct:
+            raise ValueError(
+                'imperfections: wires are not supported with coupling = "direct": their network is solved for columns '
+                "that are held"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _places_of_windows(self) -> "Experiment":
+        if any(part.windows for part in self.network.connections()):
+            for key, on in (("random cells", self.imperfections.random), ("wires", self.imperfections.wired)):
+                if on:
+                    raise ValueError(
+                        f"imperfections: {key} are not supported where a layer has windows, whose places would differ "
+                        "while their conductances are trained as one; levels and drift are"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _pulses_within_the_range(self) -> "Experiment":
+        span, pulse = self.network.g_max - self.network.g_min, self.training.pulse
+        if pulse and pulse > span / 2:
+            raise ValueError(
+                f"training.pulse = {pulse} is more than half of g_max - g_min = {span}: give a smaller one"
+            )
         return self
 
 
@@ -359,6 +414,24 @@ def load_experiment(path: Path | str, settings: list[str] | None = None) -> Expe
         raise UserError(_explain(worst), file=str(path), line=_line_of(text, place)) from error
 
 
+def changed(experiment: Experiment, settings: list[str], section: str) -> Experiment:
+    """The experiment with other values in one section; ``settings`` as in `load_experiment`.
+
+    Raises
+    ------
+    UserError: as `load_experiment`; a key of another section.
+    """
+    found = experiment.model_dump()
+    for setting in settings:
+        words = _apply(found, setting)
+        if words[0] != section:
+            raise UserError(f"--set {setting}: what is trained stays as it is; keys of [{section}] may change")
+    try:
+        return Experiment.model_validate(found)
+    except ValidationError as error:
+        raise UserError(f"--set: {_explain(_worst(error))}") from error
+
+
 def _worst(error: ValidationError) -> ErrorDetails:
     """A misspelt key is missing under its right name too, and that is not what to report."""
     return min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
@@ -372,8 +445,8 @@ def _apply(found: dict, setting: str) -> list[str]:
         parsed = tomllib.loads(f"x = {value}")["x"]
     except tomllib.TOMLDecodeError:
         parsed = value.strip()
-    # tuning is a list of sections, which may be set as a whole
-    if not equals or not all(words) or (len(words) < 2 and not isinstance(parsed, list)):
+    # a section, or tuning, a list of them, may be set as a whole
+    if not equals or not all(words) or (len(words) < 2 and not isinstance(parsed, list | dict)):
         raise UserError(f"--set takes section.key=value, found '{setting}'; for example training.epochs=2")
     table = found
     for word in words[:-1]:

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from spiceprop.cluster.in_process import InProcess
-from spiceprop.cluster.pool import Pool, chunks
+from spiceprop.cluster.pool import Pool
 from spiceprop.errors import UserError, WorkFailed
 from spiceprop.experiment import Experiment
-from spiceprop.learning import Evaluation, Trainer, batch_gradient, evaluate, tally
+from spiceprop.learning import Evaluation, Trainer, evaluate, tally
 from spiceprop.learning.progress import Progress
 from spiceprop.network.writeback import NetlistFolder
 from spiceprop.report import log_file
@@ -34,6 +34,7 @@ from spiceprop.summary import planned_runs, simulated, summarise
 
 log = logging.getLogger("spiceprop")
 LOG = "log.txt"
+PROGRAMMED, PROGRAMMED_PICTURE = "programmed.h5", "programmed.png"  # what `spiceprop program` leaves there
 # what `spiceprop compare` leaves in the folder of a run, unless told otherwise
 COMPARISON, COMPARISON_FILES = "compare", ("compare.json", "disagreements.h5", "disagreements.png")
 
@@ -71,16 +72,16 @@ def _train(setting: Setting, record: RunRecord, folder: Path, progress: Progress
     because a run may have been cut between two files.
     """
     experiment, started = setting.experiment, time.perf_counter()
-    trainer = Trainer(experiment, setting.network, setting.data, record)
+    seen = setting.in_training
+    trainer = Trainer(seen.experiment, seen.network, seen.data, record)
     log.info("%s: %d of %d updates made before", experiment.name, trainer.done, trainer.updates)
     save_run(record, folder / "run.h5")
-    network = setting.network.with_conductances(record.checkpoints[-1].conductances)
-    text = NetlistFolder(folder, network, setting.sample)
+    text = NetlistFolder(folder, setting.standing(record.checkpoints[-1].conductances).network, setting.sample)
     progress.expect(planned_runs(setting), done=simulated(record))
 
     def checkpoint(found: Evaluation | None = None) -> None:
         nonlocal started
-        text.update(record.checkpoints[-1].conductances)
+        text.update(setting.standing(record.checkpoints[-1].conductances).conductances)
         record.netlist = text.texts
         record.count("seconds", time.perf_counter() - started)
         started = time.perf_counter()
@@ -92,7 +93,7 @@ def _train(setting: Setting, record: RunRecord, folder: Path, progress: Progress
     begun_with = trainer.done
     try:
         with stoppable():
-            trainer.train(partial(setting.pool, training=True), progress, checkpoint)
+            trainer.train(partial(seen.pool, training=True), progress, checkpoint)
             with setting.pool(setting.evaluating) as pool:
                 found = evaluate_test(setting, record, pool, progress)
                 record.test = EvaluationRecord(setting.data.test_index, found.labels, found.decisions, found.scores)
@@ -160,7 +161,7 @@ def _remove_run(folder: Path) -> None:
             path.unlink()
     # run.h5 is the last to go: a folder without it would be taken for somebody else's
     for path in sorted(folder.iterdir(), key=lambda path: path.name == "run.h5"):
-        ours = path.name in ("run.h5", "result.json", "netlist.cir")
+        ours = path.name in ("run.h5", "result.json", "netlist.cir", PROGRAMMED, PROGRAMMED_PICTURE)
         if ours or is_leftover(path) or path.match("crossbar_*.inc"):
             path.unlink()
 
@@ -177,11 +178,11 @@ def evaluate_test(setting: Setting, record: RunRecord, pool: Pool | InProcess, p
     point, data = record.checkpoints[-1], setting.data
     return evaluate(
         pool,
-        setting.network,
-        point.conductances,
+        setting.standing(point.conductances),
         point.updates,
         data.test_images,
         data.test_labels,
+        data.test_index,
         record,
         progress,
         "test",
@@ -190,22 +191,11 @@ def evaluate_test(setting: Setting, record: RunRecord, pool: Pool | InProcess, p
 
 def _record_samples(setting: Setting, record: RunRecord, pool: Pool, found: Evaluation) -> list[SampleRecord]:
     """Waveforms, adjoint and gradients of the first test images that ended ok."""
-    data, point = setting.data, record.checkpoints[-1]
+    data, standing = setting.data, setting.standing(record.checkpoints[-1].conductances)
     chosen = np.flatnonzero(found.decisions >= 0)[: setting.experiment.run.save_samples]
-    tasks = []
-    for image in chosen:
-        one = slice(image, image + 1)
-        tasks += chunks(
-            setting.network,
-            data.test_images[one],
-            data.test_labels[one],
-            point.conductances,
-            point.updates,
-            gradient=True,
-            detail=True,
-        )
-    network, samples = setting.network.with_conductances(point.conductances), []
-    for image, result in zip(chosen, pool.map(tasks), strict=True):
+    cell, updates, samples = standing.network.cell, record.checkpoints[-1].updates, []
+    work = data.test_images[chosen], data.test_labels[chosen], data.test_index[chosen], updates
+    for image, result in zip(chosen, pool.map(standing.tasks(*work, gradient=True, detail=True, size=1)), strict=True):
         tally(record, [result], "evaluation")
         if result.detail is None:
             continue
@@ -217,11 +207,11 @@ def _record_samples(setting: Setting, record: RunRecord, pool: Pool, found: Eval
                 decision=int(found.decisions[image]),
                 times=run.times[:, 0],
                 theta=back.steps.theta[:, 0],
-                membrane=network.cell.system.names[network.cell.membrane],
-                state_names=network.cell.system.names,
+                membrane=cell.system.names[cell.membrane],
+                state_names=cell.system.names,
                 states=[array.x[:, :, 0] for array in run.arrays],
                 adjoint=[layer.by_input[:, 0] for layer in back.layers],
-                gradients=batch_gradient(network, data.test_images[image : image + 1], [result]),
+                gradients=standing.gradient(data.test_images[image : image + 1], [result], data.test_index[[image]]),
             )
         )
     return samples

@@ -20,11 +20,14 @@ from spiceprop.engines.native import NativeEngine
 from spiceprop.engines.tabulated import TabulatedEngine
 from spiceprop.errors import UserError
 from spiceprop.experiment import Experiment, NativeScheme
+from spiceprop.imperfections import Chip, Imperfections
+from spiceprop.learning.programmed import Programmed, chip_of, programmed
 from spiceprop.learning.stages import Stage, stages
 from spiceprop.network import Network, Program, Readout
 from spiceprop.network.build import build_network
 from spiceprop.network.live import LiveNetwork
 from spiceprop.network.text import Sample
+from spiceprop.network.wires import Wires
 from spiceprop.store.run_file import load_run
 
 
@@ -53,9 +56,10 @@ class Setting:
         return stages(self.experiment, len(self.data.train_labels))
 
     def stage_in(self, engine: Literal["ngspice", "native"]) -> Stage:
-        """The last stage in an engine, or what one would be like: with the waveforms of all layers."""
+        """What evaluates: the last stage in an engine, or what one would be like, with all waveforms and wires."""
         found = [stage for stage in self.stages if stage.engine == engine and stage.scheme != "tabulated"]
-        return found[-1] if found else replace(self.stages[-1], engine=engine, scheme="trapezoid")
+        scheme = found[-1].scheme if found else "trapezoid"
+        return replace([*self.stages, *found][-1], engine=engine, scheme=scheme, wires=True)
 
     @property
     def evaluating(self) -> Stage:
@@ -69,6 +73,26 @@ class Setting:
         if "ngspice" in engines:
             kinds.append("compiled" if self.compiled else "B sources")
         return {"ngspice": str(self.ngspice) if "ngspice" in engines else "none", "neurons": "; ".join(kinds)}
+
+    @property
+    def chip(self) -> Chip:
+        """What programs the network."""
+        return chip_of(self.experiment)
+
+    def standing(self, conductances: list[np.ndarray]) -> Programmed:
+        """The network as an evaluation finds it, programmed to conductances (2, rows, columns) each."""
+        return programmed(self.network, conductances, self.chip, self.chip.draw_of_evaluation())
+
+    def with_imperfections(self, section: Imperfections) -> "Setting":
+        """The same with these imperfections."""
+        wires = Wires(section.row_wire, section.column_wire, section.driver) if section.wired else None
+        experiment = self.experiment.model_copy(update={"imperfections": section})
+        return replace(self, experiment=experiment, network=self.network.with_wires(wires))
+
+    @property
+    def in_training(self) -> "Setting":
+        """What training sees: without imperfections, where it is not aware of them."""
+        return self if self.experiment.imperfections.aware else self.with_imperfections(Imperfections())
 
     @property
     def sample(self) -> Sample:
@@ -85,6 +109,9 @@ class Setting:
 
         In training live synapses may be held where they are programmed.
         """
+        if not stage.wires and self.experiment.imperfections.wired:
+            unwired = replace(self, network=self.network.with_wires(None))
+            return unwired.pool(replace(stage, wires=True), training=training)
         section, smoothing = self.experiment.network, self.experiment.training.label_smoothing
         readout = Readout(section.readout, section.readout_scale, smoothing)
         if stage.engine == "native":
@@ -108,14 +135,33 @@ def prepare(experiment: Experiment) -> Setting:
     data = experiment.data
     network = build_network(experiment, experiment.training.seed)
     found = load_data(data.set, data.train, data.validation, data.test, data.seed)
-    pixels, classes = found.test_images.shape[1], found.classes
+    rows, classes = found.test_images.shape[-1], found.classes
     layers = network.layers
-    if (layers[0], layers[-1]) != (pixels, classes):
+    if (layers[0], layers[-1]) != (rows, classes):
         raise UserError(
-            f"network.layers makes {list(layers)}, which does not fit {data.set}: it needs {pixels} rows and {classes} "
-            f"neurons in the last layer, like [{pixels}, 100, {classes}]"
+            f"network.layers makes {list(layers)}, which does not fit {data.set}: it needs {rows} rows and {classes} "
+            f"neurons in the last layer, like [{rows}, 100, {classes}]"
         )
-    return Setting(experiment, network, found)
+    if found.frames and isinstance(network, LiveNetwork):
+        raise UserError(f"network.synapse: live synapses take constant inputs, and {data.set} change in time")
+    if found.frames:
+        _check_sequences(experiment)
+    setting = Setting(experiment, replace(network, frames=found.frames), found)
+    return setting.with_imperfections(experiment.imperfections)
+
+
+def _check_sequences(experiment: Experiment) -> None:
+    """Refuse what takes inputs to be constant, or pictures."""
+    name = experiment.data.set
+    if "tabulated" in {section.scheme for section in (experiment.simulation, *experiment.tuning)}:
+        raise UserError(
+            f"scheme = 'tabulated' has waveforms under constant currents, and the inputs of {name} change in time: use "
+            "'trapezoid'"
+        )
+    if not experiment.distortion.is_none():
+        raise UserError(f"[distortion] moves and bends pictures, and {name} has none: remove it")
+    if not isinstance(experiment.network.layers[1], int):
+        raise UserError(f"network.layers: the rows of {name} are no picture, which windows would need")
 
 
 def warm_start(setting: Setting) -> Setting:

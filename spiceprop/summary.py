@@ -20,6 +20,7 @@ def summarise(setting: Setting, record: RunRecord, found: Evaluation, engine: st
         "layers": list(setting.network.layers),
         "neuron": experiment.neuron_subcircuit,
         "crossbar": experiment.network.crossbar,
+        "imperfections": experiment.imperfections.model_dump() if experiment.imperfections.on else None,
         "train_images": len(setting.data.train_labels),
         "validation_images": len(setting.data.validation_labels),
         "validation_accuracy": record.validation[-1][2] if record.validation else None,

@@ -2,6 +2,7 @@
 """Small networks of the project's own neurons, explicit in ngspice."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from spiceprop.circuit import Cell
 from spiceprop.engines import TRAINING_OPTIONS, Transient
 from spiceprop.engines.ngspice import Simulator
 from spiceprop.netlist import read_netlist
-from spiceprop.network import Crossbar, Network, NeuronSource, Wiring, random_pairs
+from spiceprop.network import Crossbar, DirectCrossbar, Network, NeuronSource, Wiring, random_pairs
 from spiceprop.network.windows import connections
 
 NETLISTS = Path(__file__).parents[1] / "netlists"
@@ -72,12 +73,15 @@ def small_network(
 
 
 def run_samples(network: Network, samples: np.ndarray):
-    """Trajectories of samples (images, rows) in ngspice."""
+    """Trajectories of samples (images, ..., rows) in ngspice."""
     program, simulator = network.program(), Simulator.shared()
     simulator.load(program.deck, program.saves, program.t_stop, program.vectors, program.devices)
     trajectories = []
     for values in network.inputs(samples):
-        simulator.alter(program.inputs, values)
+        if program.frame_times:
+            simulator.alter_lines(program.inputs, program.frame_times, values)
+        else:
+            simulator.alter(program.inputs, values)
         trajectories.append(simulator.run())
     return trajectories
 
@@ -103,3 +107,32 @@ def network_of_windows(*, reduced: bool, tight: bool = False, bias: float = 0.05
         for part, bar in zip(found, plain.crossbars, strict=True)
     )
     return replace(plain, crossbars=bars)
+
+
+KINDS_OF_DIRECT = [("rows", 0.0), ("rows", 40e3), ("columns", 0.0), ("columns", 40e3)]  # bipolar, driver
+BOUNDS = 1e-7, 1.1e-6
+
+
+def direct_network(
+    bipolar: str, driver: float, *, reduced: bool, tight: bool = False, layers=(4, 3, 2), neuron="mif", output=None
+) -> Network:
+    netlist, generator = read_netlist(NETLISTS / f"{neuron}.cir"), np.random.default_rng(11)
+    bars = [
+        DirectCrossbar(random_pairs(rows + 1, columns, *BOUNDS, 3e-7, generator), 1.0, None, 1.5, bipolar, driver)
+        for rows, columns in pairwise(layers)
+    ]
+    paired = bipolar == "columns"
+    return Network(
+        wiring=Wiring(layers, 40.0, 0.0 if paired else 0.02, {}, output, paired),
+        source=NeuronSource(netlist, neuron),
+        cell=Cell.from_netlist(netlist, neuron, output=output, loaded=True),
+        crossbars=tuple(bars),
+        transient=Transient(
+            t_step=1e-4,
+            t_stop=10e-3,
+            t_max=1e-5 if tight else 5e-4,
+            options=dict(TIGHT if tight else TRAINING_OPTIONS),
+        ),
+        v_read=4.0,
+        reduced=reduced,
+    )

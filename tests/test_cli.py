@@ -115,6 +115,7 @@ def test_error_for_people_goes_to_standard_error_with_file_and_line(call, tmp_pa
         (["evaluate", "none"], "A run folder holds run.h5"),
         (["compare", "none", "--out", "here"], "A run folder holds run.h5"),
         (["export", "none", "--out", "net.cir"], "A run folder holds run.h5"),
+        (["robustness", "none", "--vary", "stuck=0.1", "--out", "here"], "A run folder holds run.h5"),
         (["run"], "the following arguments are required: EXPERIMENT.toml; 'spiceprop run --help' says more"),
         (["export", "none"], "the following arguments are required: --out"),
         (["train", "x.toml"], "invalid choice: 'train'"),

@@ -86,6 +86,8 @@ def test_relative_neuron_path_starts_at_the_experiment(written, tmp_path, monkey
         ("rate = 0.01", "rate = 0.01\nseed = -1", 19, "training.seed: Input should be greater than or equal to 0"),
         ("rate = 0.01", 'rate = 0.01\nrule = "hebb"', 19, "training.rule: Input should be 'bptt', found 'hebb'"),
         ("rate = 0.01", "rate = 0.01\nlabel_smoothing = 1", 19, "training.label_smoothing: Input should be less"),
+        ("rate = 0.01", "rate = 0.01\npulse = 6e-5", None, "training.pulse = 6e-05 is more than half of g_max - g_min"),
+        ("rate = 0.01", "rate = 0.01\npulse = 0", 19, "training.pulse: Input should be greater than 0"),
         ("layers = [64, 8, 10]", "layers = [64]", 6, "network.layers: Tuple should have at least 2 items"),
         ("layers = [64, 8, 10]", "layers = [64, 0, 10]", 6, "network.layers: Input should be greater than 0, found 0"),
         ("layers = [64, 8, 10]", "layers = 64", 6, "network.layers: Input should be a valid tuple, found 64"),

@@ -9,7 +9,7 @@ done without it.
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 
@@ -218,7 +218,7 @@ def chunks(
     samples: np.ndarray,
     labels: np.ndarray,
     conductances: list[np.ndarray],
-    version: int,
+    version: Hashable,
     *,
     gradient: bool,
     detail: bool = False,

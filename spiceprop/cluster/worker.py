@@ -6,7 +6,7 @@ worker that has just started needs nothing from the past, and results do not dep
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -36,11 +36,11 @@ class Task:
 
     Attributes
     ----------
-    inputs: what the input sources carry, (images, sources), in volt or ampere.
-    currents: into the first layer's neurons, (images, neurons), in ampere.
+    inputs: what the input sources carry, (images, sources) or (images, frames, sources), in volt or ampere.
+    currents: into the first layer's neurons, (images, neurons) or (images, frames, neurons), in ampere.
     labels: (images,).
     conductances: of each crossbar, (2, rows, columns); None for a first one that the currents stand for.
-    version: counts updates: synapses are altered when it changes.
+    version: of the conductances: synapses are altered when it changes.
     gradient: whether to differentiate.
     detail: whether to bring waveforms back.
     given_up: images that have failed too often and are not simulated; their status is known.
@@ -50,7 +50,7 @@ class Task:
     currents: np.ndarray
     labels: np.ndarray
     conductances: list[np.ndarray | None]
-    version: int
+    version: Hashable
     gradient: bool
     detail: bool = False
     given_up: dict[int, tuple[Status, str]] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Result:
     fallbacks: the rung of `engines.ladder` that an image needed ('' for most).
     scores: (images, classes) in volt.
     losses: (images,).
-    by_input: dL/du of the first layer, (images, neurons); empty without gradient.
+    by_input: dL/du of the first layer, in the shape of the task's currents; empty without gradient.
     by_weight: summed over the images, (rows, columns) for each later crossbar; of a live network
         dL/d(programmed states), (2, rows, columns) for each crossbar.
     by_load: summed over the images, of each crossbar; see `network.direct`.
@@ -103,17 +103,17 @@ class Worker:
     def __init__(self, job: Job):
         from spiceprop.engines.ngspice import Simulator
 
-        self.job, self.version = job, -1
+        self.job, self.version = job, None
         self.network: Network | None = None  # whose synapses are in the simulator
         self.simulator = Simulator.shared()
         self._load(job.program.deck)
 
     def run(self, task: Task, begin: Callable[[int], None] = lambda image: None) -> Result:
         """``begin`` is told the number of each image before it is simulated, and their count before the gradient."""
-        network = self.job.network.with_conductances(task.conductances)
         if task.version != self.version:
-            self.version, self.network = task.version, network
-            self.set_synapses(network)
+            self.version, self.network = task.version, self.job.network.with_conductances(task.conductances)
+            self.set_synapses(self.network)
+        network = self.network
         start = time.perf_counter()
         ends = [self._image(number, values, task, begin) for number, values in enumerate(task.inputs)]
         simulated = time.perf_counter()
@@ -150,7 +150,11 @@ class Worker:
 
     def simulate(self, values: np.ndarray) -> Trajectory:
         """One sample with its input values."""
-        self.simulator.alter(self.job.program.inputs, values)
+        program = self.job.program
+        if program.frame_times:
+            self.simulator.alter_lines(program.inputs, program.frame_times, values)
+        else:
+            self.simulator.alter(program.inputs, values)
         return self.simulator.run()
 
     def _load(self, deck: list[str]) -> None:
@@ -197,7 +201,7 @@ def collect(
     """The result of a task, from how each image ended and what is known of those that ended ok."""
     images, ok = len(ends), np.array([status is Status.OK for status, _ in ends], dtype=bool)
     scores, losses = np.full((images, network.layers[-1]), np.nan), np.full(images, np.nan)
-    by_input = np.zeros((images if task.gradient else 0, network.lanes[1]))
+    by_input = np.zeros((images if task.gradient else 0, *task.currents.shape[1:]))
     by_weight = network.zero_slopes()
     by_load = [crossbar.by_load(*np.zeros((2, 1, crossbar.neurons))) for crossbar in network.crossbars]
     unexplained = np.zeros(images, dtype=int)

@@ -154,10 +154,15 @@ class Parts:
             for flat in sources
         ]
 
+    @cached_property
+    def passed(self) -> dict[str, str]:
+        """The device's parameters, and the subcircuit's that they are."""
+        names = {_device_parameter(name): name for name in self.circuit.scope.own}
+        return {name: names[name] for name in self.device.parameters}
+
     def given(self) -> list[str]:
         """The device's parameters in the statement of its instance."""
-        names = {_device_parameter(name): name for name in self.circuit.scope.own}
-        return [f"{name}={{{names[name]}}}" for name in self.device.parameters]
+        return [f"{name}={{{own}}}" for name, own in self.passed.items()]
 
 
 def _meter(sensed: FlatElement) -> FlatElement:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images to train on: three data sets, split the same way for ever.
+"""What to train on: images and generated sequences, split the same way for ever.
 
-`load_data` is all that the rest of the project needs. `official` says what the published files are, `locate`
-finds them on disk, `download` fetches one of them, `idx` reads them.
+`load_data` is all that the rest of the project needs. `sequences` generates; `official` says what the published files
+are, `locate` finds them on disk, `download` fetches one of them, `idx` reads them.
 """
 
 from spiceprop.data.idx import read_idx_images, read_idx_labels

@@ -9,6 +9,8 @@ fixed:
                      stratified part of the other 1,437
     mnist,           60,000 images of 28 x 28 to train and validate with, the official 10,000 to test
     fashion_mnist
+    sequences        8,000 generated to train and validate with, 2,000 to test; a sample is (frames, rows)
+    sequence_rates   the same, averaged over time: (rows)
 
 `seed` decides which images validate and which train, and nothing else. A limited test set does not depend on
 it: it is drawn with a seed of its own from the whole test split, never the first images of it (the first half
@@ -26,9 +28,11 @@ from sklearn.model_selection import train_test_split
 from spiceprop.data.idx import read_idx_images, read_idx_labels
 from spiceprop.data.locate import locate_files
 from spiceprop.data.official import OFFICIAL_SETS
+from spiceprop.data.sequences import CLASSES, COUNT, TEST_COUNT, rates, sequences
 from spiceprop.errors import UserError
 
-SET_NAMES = ("digits", *OFFICIAL_SETS)
+GENERATED = ("sequences", "sequence_rates")
+SET_NAMES = ("digits", *OFFICIAL_SETS, *GENERATED)
 
 _DIGITS_TEST_COUNT = 360
 _DIGITS_LEVELS = 16  # load_digits counts the black pixels of 4 x 4 blocks
@@ -37,9 +41,10 @@ _TEST_SEED = 20_261_123  # never change it: every accuracy on a limited test set
 
 @dataclass(frozen=True, eq=False)
 class DataSet:
-    """Images and labels of one experiment, n images each of rows * columns pixels.
+    """Images and labels of one experiment, n images each of rows * columns pixels, or n sequences.
 
-    *_images: float64 (n, rows * columns), row by row, 0 (background) to 1 (full ink).
+    *_images: float64 (n, rows * columns), row by row, 0 (background) to 1 (full ink); sequences (n, frames, rows).
+    image_shape: of one image, or of one sequence.
     *_labels: int64 (n,), from 0.
     *_index: int64 (n,), ascending: the place of each image in the original split. Training and validation
     images are counted in the training file, test images in the test file, all of digits in `load_digits()`.
@@ -58,6 +63,11 @@ class DataSet:
     test_labels: np.ndarray
     test_index: np.ndarray
 
+    @property
+    def frames(self) -> int:
+        """Of a sequence; 0 for images, which do not change in time."""
+        return self.image_shape[0] if self.test_images.ndim == 3 else 0
+
 
 @dataclass(frozen=True, eq=False)
 class _Source:
@@ -72,6 +82,7 @@ class _Source:
     pool: np.ndarray  # indices into `images` that may train or validate
     test_pool: np.ndarray  # indices into `test_images`
     stratified: bool  # validation keeps the share of each class
+    in_time: bool = False  # the first axis of a sample is time
 
 
 def load_data(set: str, train: int | None, validation: int, test: int | None, seed: int) -> DataSet:
@@ -84,14 +95,18 @@ def load_data(set: str, train: int | None, validation: int, test: int | None, se
     seed out of range, and for files that are missing or are not the published ones.
     """
     _check_request(set, train, validation, test, seed)
-    source = _digits() if set == "digits" else _idx_set(set)
+    if set == "digits":
+        source = _digits()
+    else:
+        source = _generated(set) if set in GENERATED else _idx_set(set)
     _check_available(set, source, train, validation, test)
 
     train_index, validation_index = _draw_training(source, train, validation, seed)
     test_index = _draw_test(source.test_pool, test)
 
     def pixels(images: np.ndarray, index: np.ndarray) -> np.ndarray:
-        return images[index].reshape(len(index), images[0].size) / source.full
+        chosen = images[index] / source.full
+        return chosen if source.in_time else chosen.reshape(len(index), images[0].size)
 
     return DataSet(
         name=set,
@@ -125,6 +140,24 @@ def _digits() -> _Source:
         pool=np.sort(pool),
         test_pool=np.sort(test_pool),
         stratified=True,
+    )
+
+
+def _generated(name: str) -> _Source:
+    events, labels = sequences(COUNT, part=1)
+    test_events, test_labels = sequences(TEST_COUNT, part=2)
+    in_time = name == "sequences"
+    return _Source(
+        images=events if in_time else rates(events),
+        labels=labels,
+        test_images=test_events if in_time else rates(test_events),
+        test_labels=test_labels,
+        full=1,
+        classes=CLASSES,
+        pool=np.arange(COUNT),
+        test_pool=np.arange(TEST_COUNT),
+        stratified=False,
+        in_time=in_time,
     )
 
 

@@ -11,7 +11,8 @@ stay at ``t_max``. With uniform steps of training's length the first of them wou
 range; with ten more points it is as good as ngspice's (measured in ``tests/engines/test_native.py``).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from operator import attrgetter
 
 import numpy as np
@@ -22,6 +23,7 @@ from spiceprop.compile.schemes import Scheme, theta_of
 from spiceprop.engines.deck import Transient
 from spiceprop.network import Backward, Forward, Network, Readout
 from spiceprop.network.backward import joined
+from spiceprop.network.frames import at_points, frame_times, hats, to_frames
 from spiceprop.network.relaxation import relaxed
 
 FIRST_STEP = 2.0**-10  # of the longest
@@ -51,12 +53,26 @@ def grid(transient: Transient) -> np.ndarray:
     return np.append(times[:-1] * (transient.t_stop / times[-1]), transient.t_stop)
 
 
+def grid_with_frames(transient: Transient, frames: int) -> np.ndarray:
+    """The same with all frames of a sample on it: inputs have a bend there, and steps of second order end at it."""
+    if not frames:
+        return grid(transient)
+    edges = frame_times(frames, transient.t_stop)
+    first = grid(replace(transient, t_max=transient.longest_step, t_stop=edges[1]))
+    count = int(np.ceil(edges[1] / transient.longest_step - 1e-9))
+    later = [np.linspace(*edge, count + 1)[1:] for edge in pairwise(edges[1:])]
+    return np.concatenate([first, *later])
+
+
 class NativeEngine:
     """Simulates networks of one cell and analysis; conductances and the values of parameters may change."""
 
     def __init__(self, network: Network, scheme: Scheme, dtype: type = np.float32):
         self.scheme, self.kernels = scheme, kernels_of(network.cell, dtype)
-        self.times = grid(network.transient)
+        self.times = grid_with_frames(network.transient, network.frames)
+        self.hats = None  # of frames, where inputs change in time
+        if network.frames:
+            self.hats = self._rounded(hats(self.times, network.frames, network.transient.t_stop))
         self.h = np.diff(self.times, prepend=-1.0)  # row 0 is no step
 
     def bytes_an_image(self, network: Network) -> int:
@@ -64,7 +80,9 @@ class NativeEngine:
         return sum(network.lanes[1:]) * network.cell.size * len(self.times) * self.kernels.dtype.itemsize
 
     def simulate(self, network: Network, currents: np.ndarray) -> Waveforms:
-        """Images by the currents into the first layer's neurons, (images, neurons), in ampere."""
+        """Images by the currents into the first layer, (images, neurons) or (images, frames, neurons), in ampere."""
+        if self.hats is not None:
+            currents = at_points(self.hats, self._rounded(currents))
         return self._simulate_from(network, 1, currents)
 
     def _simulate_from(self, network: Network, lowest: int, currents: np.ndarray) -> Waveforms:
@@ -105,7 +123,8 @@ class NativeEngine:
         if with_parameters:
             for adjoint in reversed(layers):
                 by_parameter += adjoint.by_parameter.sum(axis=(1, 2), dtype=float)
-        by_input = layers[0].by_input.sum(axis=0, dtype=float)
+        first = layers[0].by_input
+        by_input = first.sum(axis=0, dtype=float) if self.hats is None else to_frames(self.hats, first).astype(float)
         return Backward(by_input, by_weight, by_load, by_parameter, layers, self._steps(run))
 
     def _back_to(

@@ -16,7 +16,7 @@ import ctypes
 import logging
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -30,6 +30,8 @@ from spiceprop.netlist.numbers import format_number
 logging.getLogger("PySpice").setLevel(logging.ERROR)  # it greets every ngspice newer than itself
 
 COMMANDS_BETWEEN_CLEANUPS = 2000
+LONGEST_COMMAND = 1023  # ngspice cuts it there and executes what lies behind in memory (sharedspice.c, runc)
+POINTS = "spiceprop_points"  # a vector that waveforms go through
 
 
 class _Library(NgSpiceShared):
@@ -108,6 +110,8 @@ class Simulator:
         return str(self._library.library_path)
 
     def _command(self, command: str) -> None:
+        if len(command) > LONGEST_COMMAND:
+            raise ValueError(f"a command of {len(command)} characters is too long for ngspice: {command[:40]} ...")
         self._commands += 1
         if self._commands % COMMANDS_BETWEEN_CLEANUPS == 0:
             self._c.ngSpice_Command(ffi.NULL)  # frees the history of commands
@@ -170,6 +174,23 @@ class Simulator:
         """
         for target, value in zip(targets, values, strict=True):
             self._command(f"alter {target} = {format_number(value)}")
+
+    def alter_lines(self, targets: Iterable[str], times: Sequence[float], values: np.ndarray) -> None:
+        """Set the points of piecewise linear sources, ``@v1[pwl]``: values (times, targets).
+
+        They go through a vector of ngspice's: as text they would be longer than a command may be.
+        """
+        for target, column in zip(targets, values.T, strict=True):
+            self._write_points(np.column_stack([times, column]))
+            self._command(f"alter {target} = const.{POINTS}")
+
+    def _write_points(self, values: np.ndarray) -> None:
+        info = self._info(f"const.{POINTS}".encode())
+        if info is None or info.v_length != values.size:
+            self._command("setplot const")  # the plot that stays
+            self._command(f"let {POINTS} = vector({values.size})")
+            info = self._info(f"const.{POINTS}".encode())
+        ffi.memmove(info.v_realdata, values, values.nbytes)
 
     def fill(self, library: str, name: str, values: np.ndarray) -> None:
         """Write an array of doubles of a loaded device's library; it takes effect in the next run.

@@ -4,20 +4,26 @@
 The gradient comes from the adjoint of ngspice's steps (`network.backward`); torch's optimisers turn it into an
 update. What is optimised are both conductances of every pair, as theta = (g - g_min) / (g_max - g_min). The loss
 depends on their difference alone where columns end in current mirrors, so both have the same slope with opposite
-signs, and one move, which the optimiser makes of that slope, is added to one and taken from the other. Where columns
-are membranes, cells load them, too, and each has a move of its own. Then theta is clipped to [0, 1], so a pair is
-physical at every step. Sums over images run in image order, with one torch thread, so a run repeats bit for bit.
+signs (with imperfections nearly: half the difference of the slopes counts), and one move, which the optimiser makes of
+that slope, is added to one and taken from the other. Where columns are membranes, cells load them, too, and each has a
+move of its own. Then theta is clipped to [0, 1], so a pair is physical at every step. With ``pairs = "low"`` the
+difference moves as much, within [-1, 1], and the smaller cell of each pair stays at g_min: a pair then carries no more
+current than it needs, and has no more relative variation. Sums over images run in image order, with one torch thread,
+so a run repeats bit for bit.
 
 ``adam`` and ``sgd`` scale each conductance's slope by itself. ``muon`` takes a crossbar's momentum as a whole and makes
 all its singular values nearly 1 (K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024), so
 that directions with small gradients are learned as fast as those with large ones; a rate of 1 moves its conductances by
 0.2 of their range, root mean square (J. Liu et al., "Muon is scalable for LLM training", arXiv 2502.16982). Its
 products of matrices are in bfloat16.
+
+With ``training.pulse`` a cell is programmed by whole pulses: what is in the circuit follows theta in steps of that
+size, and what is smaller accumulates (`programming.accumulate`). The gradient is taken of what is in the circuit.
 """
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -26,6 +32,7 @@ from threadpoolctl import threadpool_limits
 from spiceprop.cluster.worker import Result
 from spiceprop.experiment import Experiment, OptimiserKind, Schedule, Training, Tuning
 from spiceprop.network import Network
+from spiceprop.programming.accumulate import Accumulator
 
 PAIR = math.sqrt(2.0)  # the norm of a pair's slopes over that of one
 
@@ -72,7 +79,8 @@ class ConductanceOptimiser:
         threadpool_limits(limits=1, user_api="blas")
         training, section = experiment.training, section or experiment.training
         self.bounds = Bounds(*experiment.network.bounds)
-        self.clip = training.clip
+        self.clip, self.low = training.clip, experiment.network.pairs == "low"
+        self.cells = [Accumulator(g, training.pulse) for g in conductances] if training.pulse else []
         self.theta = [torch.tensor((g - self.bounds.g_min) / self.bounds.span) for g in conductances]
         network = experiment.network
         # of both cells of a pair at once, or of cells as they stand in the array
@@ -86,8 +94,7 @@ class ConductanceOptimiser:
     def step(self, gradients: list[np.ndarray]) -> float:
         """One update; the norm of the gradient per unit of conductance range before clipping.
 
-        gradients: (2, rows, columns) each, in 1/S, as `batch_gradient` makes them: opposite in the cells of a pair
-        where columns end in current mirrors.
+        gradients: (2, rows, columns) each, in 1/S, as `batch_gradient` makes them.
         """
         for move, gradient in zip(self.moves, gradients, strict=True):
             torch.mul(self._of_moves(torch.from_numpy(gradient)), self.bounds.span, out=move.grad)
@@ -96,7 +103,11 @@ class ConductanceOptimiser:
         if np.isfinite(norm):
             self.optimiser.step()
             for (plus, minus), move in zip(self.theta, self.moves, strict=True):
-                if self.beside is None:
+                if self.low:
+                    difference = (plus - minus).add_(move, alpha=2.0)
+                    plus.copy_(difference.clamp(min=0.0))
+                    minus.copy_(difference.neg_().clamp_(min=0.0))
+                elif self.beside is None:
                     plus.add_(move)
                     minus.sub_(move)
                 else:
@@ -110,16 +121,19 @@ class ConductanceOptimiser:
 
     def _of_moves(self, pairs: torch.Tensor) -> torch.Tensor:
         """Of (2, rows, columns) what moves by itself, as a matrix."""
-        return pairs[0] if self.beside is None else torch.cat(tuple(pairs), self.beside)
+        return (pairs[0] - pairs[1]) / 2 if self.beside is None else torch.cat(tuple(pairs), self.beside)
 
     def conductances(self) -> list[np.ndarray]:
-        """(2, rows, columns) each, in siemens, within the bounds."""
+        """Those in the circuit, (2, rows, columns) each, in siemens, within the bounds."""
         low, high, found = self.bounds.g_min, self.bounds.g_max, []
         for theta in self.theta:
             g = theta.numpy() * self.bounds.span
             g += low
             found.append(np.clip(g, low, high, out=g))
-        return found
+        if not self.cells:
+            return found
+        self.cells = [cells.in_whole_steps(g) for cells, g in zip(self.cells, found, strict=True)]
+        return [cells.programmed.copy() for cells in self.cells]
 
     def state(self) -> dict[str, np.ndarray]:
         """All that a resumed run needs, as arrays."""
@@ -128,6 +142,7 @@ class ConductanceOptimiser:
             for slot, value in slots.items():
                 if value is not None:
                     found[f"state/{index}/{slot}"] = value.numpy().copy()
+        found |= {f"programmed/{index}": cells.programmed.copy() for index, cells in enumerate(self.cells)}
         found["schedule"] = np.asarray(self.schedule.last_epoch)
         return found
 
@@ -135,6 +150,7 @@ class ConductanceOptimiser:
         """Continue where `state` was taken; or begin anew with the conductances of then."""
         for index, theta in enumerate(self.theta):
             theta.copy_(torch.from_numpy(saved[f"theta/{index}"]))
+        self.cells = [replace(cells, programmed=saved[f"programmed/{index}"]) for index, cells in enumerate(self.cells)]
         if only_conductances:
             return
         slots: dict[int, dict[str, torch.Tensor]] = {}

@@ -22,6 +22,7 @@ class Stage:
     section: epochs, batch, rate, schedule and optimiser.
     images: of the training images, drawn anew for each epoch where there are more.
     distorted: whether [distortion] applies.
+    wires: whether their resistance is there, where there is any.
     start: updates of the stages before.
     epoch: epochs of the stages before.
     """
@@ -31,6 +32,7 @@ class Stage:
     section: Training | Tuning
     images: int
     distorted: bool
+    wires: bool
     start: int
     epoch: int
 
@@ -60,7 +62,8 @@ class Stage:
 def stages(experiment: Experiment, images: int) -> list[Stage]:
     """All of an experiment with so many training images."""
     simulation = experiment.simulation
-    found = [Stage(simulation.engine, simulation.scheme, experiment.training, images, True, 0, 0)]
+    training = experiment.training
+    found = [Stage(simulation.engine, simulation.scheme, training, images, True, training.wires, 0, 0)]
     for section in experiment.tuning:
         last = found[-1]
         found.append(
@@ -70,6 +73,7 @@ def stages(experiment: Experiment, images: int) -> list[Stage]:
                 section,
                 min(section.images or images, images),
                 section.distorted,
+                section.wires,
                 last.end,
                 last.last_epoch,
             )

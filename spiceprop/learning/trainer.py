@@ -7,20 +7,21 @@ each checkpoint that is kept, and when somebody stops it.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from spiceprop.cluster.in_process import InProcess
-from spiceprop.cluster.pool import Pool, chunks
+from spiceprop.cluster.pool import Pool
 from spiceprop.cluster.worker import Result
 from spiceprop.data import DataSet
 from spiceprop.data.distortion import Distortion
 from spiceprop.errors import WorkFailed
 from spiceprop.experiment import Experiment
-from spiceprop.learning.bptt import ConductanceOptimiser, batch_gradient
+from spiceprop.learning.bptt import ConductanceOptimiser
+from spiceprop.learning.programmed import Programmed, chip_of, programmed
 from spiceprop.learning.progress import Progress
 from spiceprop.learning.stages import Stage, stages
 from spiceprop.network import Network
@@ -69,18 +70,18 @@ def tally(record: RunRecord, results: list[Result], what: Literal["training", "e
 
 def evaluate(
     pool: Pool | InProcess,
-    network: Network,
-    conductances: list[np.ndarray],
+    standing: Programmed,
     version: int,
     images: np.ndarray,
     labels: np.ndarray,
+    numbers: Sequence[int],
     record: RunRecord,
     progress: Progress,
     what: str,
 ) -> Evaluation:
-    """Decisions of the network over images (n, rows) in [0, 1]."""
+    """Decisions of the network over images (n, rows) in [0, 1]; ``numbers`` (n,) are those of their read noise."""
     results, images = [], images.astype(pool.dtype)
-    for result in pool.map(chunks(network, images, labels, conductances, version, gradient=False, size=pool.chunk)):
+    for result in pool.map(standing.tasks(images, labels, numbers, version, gradient=False, size=pool.chunk)):
         results.append(result)
         progress(len(result.statuses), what)
     tally(record, results, "evaluation")
@@ -93,10 +94,14 @@ def evaluate(
 
 
 class Trainer:
-    """Trains the conductances of a network; ``record`` holds everything that must outlive the process."""
+    """Trains the conductances of a network; ``record`` holds everything that must outlive the process.
+
+    Of the experiment's imperfections each update sees a draw of its own, and validation the devices of their seed.
+    """
 
     def __init__(self, experiment: Experiment, network: Network, data: DataSet, record: RunRecord):
         self.experiment, self.network, self.data, self.record = experiment, network, data, record
+        self.chip = chip_of(experiment)
         self.stages = stages(experiment, len(data.train_labels))
         self.distortion = Distortion(**experiment.distortion.model_dump())
         start = [bar.g for bar in network.crossbars]
@@ -178,12 +183,11 @@ class Trainer:
         epoch, size = epoch + self.stage.epoch, self.stage.section.batch
         chosen = self._order(epoch)[batch * size : min((batch + 1) * size, self.stage.images)]
         images, labels = self._images(chosen).astype(pool.dtype), self.data.train_labels[chosen]
-        conductances = self.optimiser.conductances()
-        results = []
+        draw = self.chip.draw_of_update(self.experiment.training.seed, self.done)
+        standing = programmed(self._simulated, self.optimiser.conductances(), self.chip, draw)
+        results, numbers = [], range(len(images))
         what = f"epoch {epoch + 1}/{self.stages[-1].last_epoch}, loss {self.recent_loss():.3f}"
-        for result in pool.map(
-            chunks(self.network, images, labels, conductances, self.done, gradient=True, size=pool.chunk)
-        ):
+        for result in pool.map(standing.tasks(images, labels, numbers, self.done, gradient=True, size=pool.chunk)):
             results.append(result)
             progress(len(result.statuses), what)
         losses = np.concatenate([result.losses for result in results])
@@ -196,7 +200,7 @@ class Trainer:
             )
         tally(self.record, results, "training")
         self.record.losses.append(float(np.nanmean(losses)))
-        norm = self.optimiser.step(batch_gradient(self.network, images, results))
+        norm = self.optimiser.step(standing.gradient(images, results, numbers))
         self.record.norms.append(norm)
         if not np.isfinite(norm):
             self.record.count("skipped_updates", 1)
@@ -207,6 +211,11 @@ class Trainer:
                     f"the last {len(recent)} gradients were not finite, so nothing is trained: does the neuron divide "
                     "by 0, or take the root or logarithm of 0, or is network.readout_scale too large?"
                 )
+
+    @property
+    def _simulated(self) -> Network:
+        """The network in this stage."""
+        return self.network if self.stage.wires else self.network.with_wires(None)
 
     def _images(self, chosen: np.ndarray) -> np.ndarray:
         """Training images as the update that is due sees them."""
@@ -232,13 +241,14 @@ class Trainer:
         validated = self.record.validation[-1][0] if self.record.validation else 0
         if batch or not epoch or validated == self.done or not len(self.data.validation_labels):
             return
+        draw = self.chip.draw_of_evaluation()
         found = evaluate(
             pool,
-            self.network,
-            self.optimiser.conductances(),
+            programmed(self._simulated, self.optimiser.conductances(), self.chip, draw),
             self.done,
             self.data.validation_images,
             self.data.validation_labels,
+            range(len(self.data.validation_labels)),
             self.record,
             progress,
             f"validation {epoch + self.stage.epoch}",

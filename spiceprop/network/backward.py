@@ -6,8 +6,9 @@ The layers are coupled at each point alone, u_k(t_n) = r_k(t_n) W_k with the row
 
     dL/dW_k = sum_n r_k(t_n)' a_k(t_n),        dL/dv_(k-1)(t_n) += row_gain a_k(t_n) W_k'.
 
-The first layer's rows are constant: its gradient is an outer product of the rows with sum_n a_1(t_n). Columns that
-are membranes load them, and let them see each other where drivers have a resistance: see `direct` and `relaxation`.
+Where the first layer's rows are constant, its gradient is an outer product of the rows with sum_n a_1(t_n); else of the
+rows at each frame with what a_1 folds back to there (see `frames`). Columns that are membranes load them, and let them
+see each other where drivers have a resistance: see `direct` and `relaxation`.
 """
 
 from operator import attrgetter
@@ -20,6 +21,7 @@ from spiceprop.circuit import Cell
 from spiceprop.compile import AdjointResult
 from spiceprop.engines import Trajectory
 from spiceprop.errors import UserError
+from spiceprop.network.frames import at_points, hats, to_frames
 from spiceprop.network.live import LiveNetwork
 from spiceprop.network.live_backward import live_backward, live_forward
 from spiceprop.network.network import Network
@@ -37,8 +39,8 @@ def forward(
 ) -> Forward:
     """Arrange trajectories as arrays and read them out.
 
-    currents: constant input currents of the first layer (images, neurons) in ampere; of a live network the voltages of
-    its rows (images, rows).
+    currents: into the first layer, (images, neurons) or (images, frames, neurons), in ampere; of a live network the
+    voltages of its rows, (images, rows).
     """
     if isinstance(network, LiveNetwork):
         return live_forward(network, currents, trajectories, labels, readout)
@@ -47,7 +49,7 @@ def forward(
     membrane, arrays = network.cell.membrane, []
     for layer, x in enumerate(states):
         if layer == 0:
-            u = np.broadcast_to(currents, (len(times), *currents.shape))
+            u = _first_currents(network, times, currents)
         else:
             u = network.crossbars[layer].currents(network.row_voltages(states[layer - 1][membrane]))
         mutual = network.crossbars[layer].mutual
@@ -86,7 +88,7 @@ def backward(network: Network, run: Forward, *, with_parameters: bool = False) -
             rows = network.row_voltages(run.arrays[layer - 1].x[membrane])
             by_weight.insert(0, crossbar.by_weight(rows, adjoint.by_input))
             by_membrane = network.by_membrane(network.wiring.row_gain * crossbar.backwards(adjoint.by_input))
-    return Backward(layers[0].by_input.sum(axis=0), by_weight, by_load, by_parameter, layers, steps)
+    return Backward(_by_first_currents(network, run.times, layers[0]), by_weight, by_load, by_parameter, layers, steps)
 
 
 def joined(by_membrane: np.ndarray, by_port: np.ndarray | None, cell: Cell) -> tuple[np.ndarray, list[int]]:
@@ -96,3 +98,21 @@ def joined(by_membrane: np.ndarray, by_port: np.ndarray | None, cell: Cell) -> t
     if cell.port == cell.membrane:
         return (by_membrane + by_port)[None], [cell.membrane]
     return np.stack([np.broadcast_to(by_membrane, by_port.shape), by_port]), [cell.membrane, cell.port]
+
+
+def _first_currents(network: Network, times: np.ndarray, currents: np.ndarray) -> np.ndarray:
+    """(points, images, neurons)."""
+    if network.frames:
+        return at_points(_hats(network, times), currents)
+    return np.broadcast_to(currents, (len(times), *currents.shape))
+
+
+def _by_first_currents(network: Network, times: np.ndarray, first: AdjointResult) -> np.ndarray:
+    if network.frames:
+        return to_frames(_hats(network, times), first.by_input)
+    return first.by_input.sum(axis=0)
+
+
+def _hats(network: Network, times: np.ndarray) -> np.ndarray:
+    """(images, points, frames) at each image's own times (points, images)."""
+    return np.stack([hats(points, network.frames, network.transient.t_stop) for points in times.T])

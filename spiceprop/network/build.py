@@ -28,7 +28,7 @@ def build_network(circuit: Circuit, seed: int = 0) -> Network:
     source.check()
     scales, spreads = section.per_crossbar("i_scale"), section.per_crossbar("spread")
     generator = np.random.default_rng(seed)
-    found, bounds = section.connections(), section.bounds
+    found = section.connections()
     layers = (section.layers[0], *(part.neurons for part in found))
     cell = Cell.from_netlist(
         source.netlist, circuit.neuron_subcircuit, section.supplies, section.output, loaded=section.is_direct
@@ -41,7 +41,7 @@ def build_network(circuit: Circuit, seed: int = 0) -> Network:
         source=source,
         cell=cell,
         crossbars=tuple(
-            _crossbar(section, part, random_pairs(part.rows, part.columns, *bounds, spread, generator), scale)
+            _crossbar(section, part, _pairs(section, part, spread, generator), scale)
             for part, scale, spread in zip(found, scales, spreads, strict=True)
         ),
         transient=Transient(
@@ -67,7 +67,7 @@ def _synapse(circuit: Circuit) -> tuple[Netlist, Synapse]:
 
 
 def _crossbar(section: NetworkSection, part: Connection, pairs: np.ndarray, scale: float) -> Crossbar:
-    common = _with_bias(section, pairs), scale, part.windows, section.bias
+    common = pairs, scale, part.windows, section.bias
     if section.synapse:
         return LiveCrossbar(*common)
     if section.is_direct:
@@ -80,7 +80,14 @@ def _inside(cell: Cell) -> str | None:
     return None if cell.output == cell.circuit.ports[0] else cell.output
 
 
-def _with_bias(section: NetworkSection, pairs: np.ndarray) -> np.ndarray:
-    """Pairs (2, rows, columns) with a row behind them, where there is a bias, whose cells are equal."""
-    middle = np.full((2, 1, pairs.shape[2]), sum(section.bounds) / 2)
-    return np.concatenate([pairs, middle], axis=1) if section.bias else pairs
+def _pairs(section: NetworkSection, part: Connection, spread: float, generator: np.random.Generator) -> np.ndarray:
+    """Starting pairs (2, rows, columns), with a row of equal cells behind them where there is a bias.
+
+    They are low where the smaller cell of each is at g_min, with the same differences.
+    """
+    g = random_pairs(part.rows, part.columns, *section.bounds, spread, generator)
+    common = sum(section.bounds) / 2
+    if section.pairs == "low":
+        g, common = g - g.min(axis=0) + section.g_min, section.g_min
+    equal = np.full((2, 1, part.columns), common)
+    return np.concatenate([g, equal], axis=1) if section.bias else g

@@ -143,6 +143,7 @@ class LiveNetwork(Network):
             saves=tuple(self.saves()),
             vectors=(*self._vectors(compiled), *self._synapse_saves()),
             t_stop=self.transient.t_stop,
+            frame_times=(),
             inputs=tuple(f"@{name}[dc]" for name in input_names(self.wiring, reduced=False)),
             synapses=tuple(self._capacitors()),
         )

@@ -23,6 +23,7 @@ from spiceprop.netlist import Netlist, flatten, read_netlist
 from spiceprop.netlist.flat import without_instances
 from spiceprop.network.crossbar import Crossbar
 from spiceprop.network.direct_text import load_names, mutual_names, mutual_pairs
+from spiceprop.network.frames import frame_times
 from spiceprop.network.source import NeuronSource
 from spiceprop.network.text import (
     Sample,
@@ -34,6 +35,8 @@ from spiceprop.network.text import (
     resistor_names,
     transconductance_names,
 )
+from spiceprop.network.wired import with_ideal_wires, with_wires
+from spiceprop.network.wires import Wires
 from spiceprop.store.atomic import write_text
 
 # SPARSE takes quadratic time to order the matrix of coupled layers, KLU is slower otherwise: with ngspice 46 both take
@@ -56,6 +59,9 @@ class Network:
     transient: the analysis of one sample.
     v_read: row voltage of an input of 1, in volt.
     reduced: crossbars are the currents and transconductances that they amount to, exactly (see `text`).
+    frames: of a sample whose inputs change in time (see `frames`); 0: they are constant.
+
+    Samples are (images, rows), or (images, frames, rows), in [0, 1]; what is made of them has neurons in place of rows.
     """
 
     wiring: Wiring
@@ -65,6 +71,7 @@ class Network:
     transient: Transient
     v_read: float
     reduced: bool = True
+    frames: int = 0
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -75,20 +82,34 @@ class Network:
         return self.wiring.lanes
 
     def with_conductances(self, conductances: Sequence[np.ndarray | None]) -> "Network":
-        """The same network with other conductances, each (2, rows, columns); None leaves a crossbar as it is."""
+        """The same network with other conductances, each (2, rows, columns); None leaves a crossbar as it is.
+
+        So does its own array: what a crossbar has computed from it stays.
+        """
         pairs = zip(self.crossbars, conductances, strict=True)
-        return replace(self, crossbars=tuple(bar if g is None else replace(bar, g=g) for bar, g in pairs))
+        return replace(self, crossbars=tuple(bar if g is None or g is bar.g else replace(bar, g=g) for bar, g in pairs))
+
+    def with_wires(self, wires: Wires | None) -> "Network":
+        """The same network with resistance in the wires of its crossbars; None for ideal ones."""
+        return replace(
+            self, crossbars=tuple(with_wires(bar, wires) if wires else with_ideal_wires(bar) for bar in self.crossbars)
+        )
 
     def inputs(self, samples: np.ndarray) -> np.ndarray:
         """What the input sources carry: row voltages, or the exact column currents of the first crossbar.
 
-        samples (images, rows) in [0, 1]; result (images, rows) in volt, or (images, neurons) in ampere.
+        samples (images, ..., rows) in [0, 1]; result the same in volt, or (images, ..., neurons) in ampere.
         """
         return self.input_currents(samples) if self.reduced else self.v_read * samples
 
     def input_currents(self, samples: np.ndarray) -> np.ndarray:
-        """Currents into the first layer's neurons, (images, neurons) in ampere."""
+        """Currents into the first layer's neurons, (images, ..., neurons) in ampere."""
         return self.crossbars[0].currents(self.v_read * samples)
+
+    @property
+    def frame_times(self) -> np.ndarray:
+        """Of a sample's frames, (frames,) in seconds; none where its inputs are constant."""
+        return frame_times(self.frames, self.transient.t_stop)
 
     def files(self, sample: Sample, elsewhere: Collection[Place] = ()) -> dict[str, str]:
         """All files of the network for one sample, by relative path; see `network_text`."""
@@ -96,6 +117,7 @@ class Network:
             self.wiring,
             self.source,
             self.inputs(sample.values[None])[0],
+            self.frame_times,
             sample.name,
             self.transient.lines(),
             self.saves(),
@@ -132,7 +154,8 @@ class Network:
 
         Its neurons are B sources unless ``compiled``; then large reduced crossbars are devices, too.
         """
-        blank = Sample(np.zeros(self.layers[0]), "none")
+        blank = Sample(np.zeros((self.frames, self.layers[0]) if self.frames else self.layers[0]), "none")
+        quantity = "pwl" if self.frames else "dc"
         devices = self._compiled_crossbars() if compiled else {}
         circuit = flatten(self.read(blank, devices))
         more = []
@@ -152,7 +175,8 @@ class Network:
             saves=tuple(self.saves()),
             vectors=tuple(self._vectors(compiled)),
             t_stop=self.transient.t_stop,
-            inputs=tuple(f"@{name}[dc]" for name in input_names(self.wiring, reduced=self.reduced)),
+            inputs=tuple(f"@{name}[{quantity}]" for name in input_names(self.wiring, reduced=self.reduced)),
+            frame_times=tuple(self.frame_times.tolist()),
             synapses=tuple(self._synapses(devices)),
             crossbars=tuple(devices.values()),
         )
@@ -320,9 +344,10 @@ class Program:
     """A deck for a resident simulator, decks to try when it does not converge, and what to alter in them.
 
     Plain data, sent to worker processes. ``devices`` are the compiled libraries that the deck needs; ``vectors`` is
-    what ngspice calls the quantities of ``saves``; ``crossbars`` are the devices that hold the synapses which are not
-    among ``synapses``. The deck has no ``.save``: ngspice compares each name in one with
-    those of all vectors, which at 1000 neurons takes as long as the simulation.
+    what ngspice calls the quantities of ``saves``; ``inputs`` have a value at each of ``frame_times``, or where there
+    are none one for the whole transient; ``crossbars`` are the devices that hold the synapses which are not among
+    ``synapses``. The deck has no ``.save``: ngspice compares each name in one with those of all vectors, which at 1000
+    neurons takes as long as the simulation.
     """
 
     deck: list[str]
@@ -332,6 +357,7 @@ class Program:
     vectors: tuple[str, ...]
     t_stop: float
     inputs: tuple[str, ...]
+    frame_times: tuple[float, ...]
     synapses: tuple[str, ...]
     crossbars: tuple[CompiledCrossbar, ...] = ()
 

@@ -28,7 +28,7 @@ class Backward:
 
     Attributes
     ----------
-    by_input: dL/du of the first layer's constant input currents, (images, neurons), per ampere.
+    by_input: dL/du of the first layer's input currents, (images, neurons) or (images, frames, neurons), per ampere.
     by_weight: of the later crossbars, (rows, columns) each, per siemens, summed over images; of a live network
         dL/d(programmed states) of all, (2, rows, columns) each.
     by_load: of each crossbar, summed over images; see `direct`.

@@ -25,6 +25,7 @@ from spiceprop.network.direct_text import (
     row_lines,
 )
 from spiceprop.network.source import NeuronSource
+from spiceprop.network.wired import WiredPairs, wired_text
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Wiring:
 
 def crossbar_text(layer: int, crossbar: Crossbar) -> str:
     """``crossbar_<layer>.inc``: one resistor a line."""
+    if isinstance(crossbar, WiredPairs):
+        return wired_text(layer, crossbar)
     _, rows, columns = crossbar.g.shape
     where = f"{crossbar.windows.count} places of " if crossbar.windows else ""
     lines = [f"* crossbar {layer}: {where}{rows} rows, {columns} columns of pairs; ohms"]
@@ -108,7 +111,7 @@ def input_names(wiring: Wiring, *, reduced: bool) -> list[str]:
 
 @dataclass(frozen=True)
 class Sample:
-    """One input pattern: (rows,) in [0, 1], and what it is called in the netlist's comments."""
+    """One input pattern: (rows,) or (frames, rows) in [0, 1], and what it is called in the netlist's comments."""
 
     values: np.ndarray
     name: str
@@ -118,6 +121,7 @@ def network_text(
     wiring: Wiring,
     source: NeuronSource,
     inputs: np.ndarray,
+    frame_times: np.ndarray,
     sample: str,
     analysis: list[str],
     saves: list[str],
@@ -131,10 +135,10 @@ def network_text(
     ``explicit`` are the crossbars by layer that stand in the text as resistors, ``reduced`` those that are
     transconductances "between" layers and "within" one, but for what is ``elsewhere`` and added as devices by the
     caller. ``inputs`` are row voltages (rows,) in volt, or neuron currents (neurons,) in ampere where the first layer
-    has no crossbar; ``sample`` is what they are called. ``further`` are elements that
-    belong to no layer.
+    has no crossbar, at each of the ``frame_times`` where there are any; ``sample`` is what they are called.
+    ``further`` are elements that belong to no layer.
     """
-    value = [format_number(number) for number in inputs]
+    value = _source_values(inputs, frame_times)
     lines = [
         f"* spiceprop network {'-'.join(map(str, wiring.layers))} of {source.subcircuit}",
         "",
@@ -142,10 +146,10 @@ def network_text(
     ]
     lines += ["", f"* inputs: {sample}"]
     if 1 not in explicit:
-        lines += [f"iin1_{j} 0 n1_{j} dc {current}" for j, current in enumerate(value, 1)]
+        lines += [f"iin1_{j} 0 n1_{j} {current}" for j, current in enumerate(value, 1)]
     else:
         node = "in1" if isinstance(explicit[1], DirectCrossbar) else "row1"
-        lines += [f"vin1_{i} {node}_{i} 0 dc {voltage}" for i, voltage in enumerate(value, 1)]
+        lines += [f"vin1_{i} {node}_{i} 0 {voltage}" for i, voltage in enumerate(value, 1)]
     for port, volts in wiring.supplies.items():
         lines.append(f"vsupply_{port} supply_{port} 0 dc {format_number(volts)}")
     lines += further
@@ -159,6 +163,13 @@ def network_text(
         ]
     lines += ["", *analysis, *save_lines(saves), f".print tran {saves[-1]}", ".end"]
     return "\n".join(lines) + "\n"
+
+
+def _source_values(inputs: np.ndarray, frame_times: np.ndarray) -> list[str]:
+    """What stands in the line of each input source."""
+    if not len(frame_times):
+        return [f"dc {format_number(number)}" for number in inputs]
+    return [f"pwl({' '.join(map(format_number, np.column_stack([frame_times, row]).ravel()))})" for row in inputs.T]
 
 
 def _reference_lines(wiring: Wiring, k: int) -> list[str]:

@@ -63,6 +63,8 @@ def result_table(result: dict, folder: Path) -> str:
         "gradient / simulation": f"{100 * gradient / simulation:.1f} % of its time" if simulation and gradient else "-",
         "ngspice": result["ngspice"],
     }
+    if imperfections := {key: value for key, value in (result.get("imperfections") or {}).items() if value}:
+        rows["imperfections"] = ", ".join(f"{key} {value}" for key, value in imperfections.items())
     if result["retried"] or result["fallbacks"]:
         rungs = [f"{count} with {rung}" for rung, count in result["fallbacks"].items()]
         rows["simulated again"] = ", ".join([f"{result['retried']} in a fresh process", *rungs])

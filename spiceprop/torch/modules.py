@@ -7,7 +7,7 @@ back from it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
 
@@ -40,6 +40,9 @@ class Waveforms:
 class CircuitNetwork(nn.Module):
     """A network: samples (images, rows) in [0, 1] to scores (images, neurons) in volt.
 
+    With ``frames`` samples are (images, frames, rows), linear in time between frames at equal distances from 0 to
+    ``t_stop``.
+
     Its parameters are ``theta``, the conductances (2, rows, columns) of each crossbar in units of their range,
     g = g_min + theta (g_max - g_min), and ``neuron``, the subcircuit's parameters in units of the netlist's values (one
     that is 0 there is its value plus 1), of which only those named in ``train`` require a gradient. `clamp_` puts
@@ -57,13 +60,16 @@ class CircuitNetwork(nn.Module):
         train: Sequence[str] = (),
         workers: int = 0,
         dtype: torch.dtype = torch.float32,
+        frames: int = 0,
     ):
         super().__init__()
+        if frames < 0 or frames == 1:
+            raise UserError(f"frames = {frames}: inputs that change in time have 2 or more, constant ones 0")
         if circuit.network.readout == "paper":
             raise UserError("network.readout = 'paper' is a loss along time: use 'mean' and take it of waveforms()")
         if circuit.network.synapse:
             raise UserError("network.synapse: a network of live synapses is no module yet; 'spiceprop run' trains it")
-        self.circuit, network = circuit, build_network(circuit, seed)
+        self.circuit, network = circuit, replace(build_network(circuit, seed), frames=frames)
         self._low, self._span = circuit.network.g_min, circuit.network.g_max - circuit.network.g_min
         self.theta = nn.ParameterList(torch.tensor((bar.g - self._low) / self._span) for bar in network.crossbars)
         own = network.cell.own_parameters
@@ -93,9 +99,12 @@ class CircuitNetwork(nn.Module):
 
     def waveforms(self, samples: torch.Tensor) -> Waveforms:
         """Membrane potentials of the last layer at every time point."""
-        rows = self.circuit.network.layers[0]
-        if samples.ndim != 2 or samples.shape[1] != rows:
-            raise UserError(f"samples are (images, {rows}) for this network, found {tuple(samples.shape)}")
+        rows, frames = self.circuit.network.layers[0], self._simulators.network.frames
+        wanted = (frames, rows) if frames else (rows,)
+        if samples.shape[1:] != wanted:
+            raise UserError(
+                f"samples are (images, {', '.join(map(str, wanted))}) for this network, found {tuple(samples.shape)}"
+            )
         membranes, times = Simulation.apply(self._simulators, samples, self._neuron_values(), *self._conductances())
         return Waveforms(times, membranes)
 
@@ -133,7 +142,7 @@ class CircuitNetwork(nn.Module):
 
 
 class NeuronLayer(CircuitNetwork):
-    """One crossbar and its neurons: (images, inputs) in [0, 1] to (images, neurons) in volt.
+    """One crossbar and its neurons: (images, inputs) in [0, 1] to (images, neurons) in volt; ``frames`` as above.
 
     ``neuron`` is ``"FILE.cir:SUBCKT"``; further words are keys of [network], see ``docs/experiments.md``.
     """
@@ -151,9 +160,10 @@ class NeuronLayer(CircuitNetwork):
         train: Sequence[str] = (),
         workers: int = 0,
         dtype: torch.dtype = torch.float32,
+        frames: int = 0,
         **keys: object,
     ):
         network = {"layers": (inputs, neurons), "neuron": neuron, "readout_scale": 1.0, **keys}
         simulation = {"engine": engine, "t_stop": t_stop, "t_max": t_max}
         circuit = circuit_of(network, simulation, Path.cwd())
-        super().__init__(circuit, seed=seed, train=train, workers=workers, dtype=dtype)
+        super().__init__(circuit, seed=seed, train=train, workers=workers, dtype=dtype, frames=frames)

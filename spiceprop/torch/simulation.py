@@ -62,7 +62,7 @@ class Simulators:
         self.end()  # its simulators have the text from before
 
     def run(self, network: Network, samples: np.ndarray) -> list[Part]:
-        """Simulate samples (images, rows); a warning tells of those that failed, which are in no part."""
+        """Simulate samples (images, ..., rows); a warning tells of those that failed, which are in no part."""
         runner, labels = self._runner(), np.zeros(len(samples), dtype=int)
         self._version += 1
         conductances = [bar.g for bar in network.crossbars]
@@ -131,7 +131,7 @@ class Simulation(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: FunctionCtx, by_membranes: torch.Tensor, _: torch.Tensor) -> tuple:
         network, slopes = ctx.network, by_membranes.double().cpu().numpy()
-        by_current = np.zeros((len(ctx.samples), network.lanes[1]))
+        by_current = np.zeros((*ctx.samples.shape[:-1], network.lanes[1]))
         by_parameter = np.zeros(network.cell.own_parameters)
         by_weight = [np.zeros(bar.weights.shape) for bar in network.crossbars]
         by_load = [bar.by_load(*np.zeros((2, 1, bar.neurons))) for bar in network.crossbars]

@@ -196,7 +196,9 @@ def test_digits_validation_too_small_to_stratify_is_refused(validation: int) -> 
 def test_unknown_set_names_the_nearest(name: str, message: str) -> None:
     with pytest.raises(UserError) as caught:
         load_data(name, None, 0, None, seed=0)
-    assert str(caught.value) == message + "Allowed are 'digits', 'mnist', 'fashion_mnist'"
+    assert (
+        str(caught.value) == message + "Allowed are 'digits', 'mnist', 'fashion_mnist', 'sequences', 'sequence_rates'"
+    )
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])

@@ -2,6 +2,7 @@
 """A resident simulator does not grow: the well-known leaks of ngspice and PySpice are closed."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,11 +18,12 @@ SINE = ["v1 in 0 dc 0 sin(0 1 1000)", "r1 in out 1000", "l1 out 0 1e-3", ".tran 
 BEHAVIOURAL = ["v1 in 0 dc 1", "b1 out 0 i=1e-3*tanh(v(out)-v(in))", "c1 out 0 1e-7 ic=0", ".tran 1e-5 2e-3 0 1e-4 uic"]
 
 
-def programs() -> list[tuple[list[str], tuple[str, ...], float, tuple[str, ...]]]:
-    """(deck, saves, stop time, names to alter) of circuits of several kinds."""
-    network = small_network("mif", reduced=True, tight=False).program()
-    small = [(["* x", *lines, ".end"], ("v(out)",), 2e-3, ("v1",)) for lines in (RC, SINE, BEHAVIOURAL)]
-    return [*small, (network.deck, network.saves, network.t_stop, network.inputs)]
+def programs() -> list[tuple[list[str], tuple[str, ...], float, tuple[str, ...], tuple[float, ...]]]:
+    """(deck, saves, stop time, names to alter, at which times) of circuits of several kinds."""
+    constant = small_network("mif", reduced=True, tight=False)
+    networks = [network.program() for network in (constant, replace(constant, frames=5))]
+    small = [(["* x", *lines, ".end"], ("v(out)",), 2e-3, ("v1",), ()) for lines in (RC, SINE, BEHAVIOURAL)]
+    return [*small, *((made.deck, made.saves, made.t_stop, made.inputs, made.frame_times) for made in networks)]
 
 
 def measure(connection) -> None:
@@ -31,10 +33,13 @@ def measure(connection) -> None:
     for run in range(counts[-1] + 1):
         if run in counts:
             connection.send(resident_bytes(os.getpid()))
-        deck, saves, t_stop, names = circuits[run // BETWEEN_LOADS % len(circuits)]
+        deck, saves, t_stop, names, times = circuits[run // BETWEEN_LOADS % len(circuits)]
         if run % BETWEEN_LOADS == 0:
             simulator.load(deck, saves, t_stop)
-        simulator.alter(names, generator.random(len(names)) * (1 if names == ("v1",) else 1e-6))
+        if times:
+            simulator.alter_lines(names, times, generator.random((len(times), len(names))) * 1e-6)
+        else:
+            simulator.alter(names, generator.random(len(names)) * (1 if names == ("v1",) else 1e-6))
         assert simulator.run().ok
 
 

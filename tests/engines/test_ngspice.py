@@ -52,6 +52,35 @@ def test_sources_resistors_and_initial_states_are_altered(simulator):
     np.testing.assert_allclose(run["v(out)"], closed_form(run.times, 2.0, 500.0, 1.5), atol=1e-5)
 
 
+@pytest.mark.parametrize("points", [2, 7, 300])
+def test_piecewise_linear_sources_are_altered_at_any_number_of_points(simulator, points):
+    """A command of ngspice has at most 1,023 characters, and these would not fit in one."""
+    deck = [
+        "* pwl",
+        "v1 in 0 pwl(0 0 1m 0)",
+        "r1 in 0 1",
+        "i1 0 n pwl(0 0 1m 0)",
+        "r2 n 0 1",
+        ".tran 1e-5 2e-3",
+        ".end",
+    ]
+    simulator.load(deck, ["v(in)", "v(n)"], 2e-3)
+    times = np.linspace(0, 2e-3, points)
+    for seed in range(2):
+        values = np.random.default_rng(seed).random((points, 2))
+        simulator.alter_lines(["@v1[pwl]", "@i1[pwl]"], times, values)
+        run = simulator.run()
+        for name, column in zip(run.names, values.T, strict=True):
+            np.testing.assert_allclose(run[name], np.interp(run.times, times, column), atol=1e-9)
+        for time, value in zip(times, values[:, 0], strict=True):
+            assert run["v(in)"][np.abs(run.times - time).argmin()] == pytest.approx(value, abs=1e-9), "a breakpoint"
+
+
+def test_a_command_that_ngspice_would_cut_is_not_given(simulator):
+    with pytest.raises(ValueError, match="a command of 1030 characters is too long for ngspice: alter x"):
+        simulator.alter(["x" * 1018], [1.0])
+
+
 def test_a_run_leaves_no_history(simulator):
     first = simulator.run()
     simulator.alter(["v1"], [-3.0])

@@ -115,6 +115,42 @@ def test_restored_state_continues_bit_for_bit(start, schedule, kind, cut):
     assert same(list(second.state().values()), list(whole.state().values()))
 
 
+PULSE = 5e-6
+
+
+def test_with_pulses_the_circuit_follows_in_whole_steps_and_nothing_is_lost(start):
+    words = ["training.rate=2e-2", "training.schedule=constant"]
+    exact, tested = optimiser(start, 60, *words), optimiser(start, 60, *words, f"training.pulse={PULSE}")
+    changed = 0
+    for gradients in draws(6, 60, 1.0):
+        before = tested.conductances()
+        for each in (exact, tested):
+            each.step(gradients)
+        changed += sum(int((old != new).sum()) for old, new in zip(before, tested.conductances(), strict=True))
+        for wanted, found, first in zip(exact.conductances(), tested.conductances(), start, strict=True):
+            assert (np.abs(wanted - found) < PULSE * (1 + 1e-9)).all()
+            steps = (found - first) / PULSE
+            np.testing.assert_allclose(steps, np.round(steps), atol=1e-9)
+    assert 0 < changed < 0.5 * 60 * sum(g.size for g in start), "most updates are smaller than a pulse"
+
+
+@pytest.mark.parametrize("cut", [1, 7])
+def test_pulses_that_are_pending_are_restored_bit_for_bit(start, cut):
+    words = ["training.rate=2e-2", "training.schedule=constant", f"training.pulse={PULSE}"]
+    uncut, first = optimiser(start, 20, *words), optimiser(start, 20, *words)
+    steps = draws(7, 20, 1.0)
+    for gradients in steps[:cut]:
+        uncut.step(gradients)
+        first.step(gradients)
+        assert same(uncut.conductances(), first.conductances())
+    resumed = optimiser([np.full_like(g, LOW) for g in start], 20, *words)
+    resumed.restore(first.state())
+    for gradients in steps[cut:]:
+        uncut.step(gradients)
+        resumed.step(gradients)
+        assert same(uncut.conductances(), resumed.conductances())
+
+
 def test_state_is_a_copy_that_later_steps_leave_alone(start):
     tested = optimiser(start, 10)
     for gradients in draws(6, 2, 1.0):
@@ -208,3 +244,30 @@ def test_failed_samples_contribute_nothing_to_the_gradient():
     nothing = replace(mixed, statuses=["not converged"] * 5, by_input=0 * mixed.by_input)
     nothing = replace(nothing, by_weight=[0 * array for array in mixed.by_weight])
     assert not any(gradient.any() for gradient in batch_gradient(network, samples, [nothing]))
+
+
+def test_low_pairs_keep_their_smaller_cell_at_the_bound_and_move_by_their_difference(start):
+    words = ["training.optimiser=sgd", "training.schedule=constant", "training.rate=0.5", "training.clip=1e12"]
+    low = [g - g.min(axis=0) + LOW for g in start]
+    tested, expected = optimiser(low, 40, "network.pairs=low", *words), [(plus - minus) / SPAN for plus, minus in low]
+    for gradients in draws(6, 40, 0.3):
+        tested.step(gradients)
+        expected = [
+            np.clip(difference - 2 * 0.5 * SPAN * gradient[0], -1, 1)
+            for difference, gradient in zip(expected, gradients, strict=True)
+        ]
+        for (plus, minus), difference in zip(tested.conductances(), expected, strict=True):
+            np.testing.assert_allclose((plus - minus) / SPAN, difference, atol=1e-12)
+            assert (np.minimum(plus, minus) == LOW).all()
+    assert max(np.abs(difference).max() for difference in expected) == 1
+
+
+def test_of_slopes_that_are_not_opposite_half_their_difference_counts(start):
+    middle = [np.full_like(g, (LOW + HIGH) / 2) for g in start]
+    generator = np.random.default_rng(8)
+    uneven = [generator.normal(size=g.shape) for g in start]
+    opposite = [np.stack([(plus - minus) / 2, (minus - plus) / 2]) for plus, minus in uneven]
+    found = [optimiser(middle, 10) for _ in range(2)]
+    norms = [one.step(gradients) for one, gradients in zip(found, (uneven, opposite), strict=True)]
+    assert norms[0] == norms[1]
+    assert same(*(one.conductances() for one in found))

@@ -2,50 +2,26 @@
 """Columns that drive membranes: reduced and explicit they are one circuit, and gradients are those of ngspice."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
-from small_networks import NETLISTS, TIGHT, run_samples
+from small_networks import KINDS_OF_DIRECT as KINDS
+from small_networks import direct_network, run_samples
+from small_runs import Counted, StopsAfter, run, tiny
 
 from spiceprop.adjoint.finite_difference import central_difference
-from spiceprop.circuit import Cell
-from spiceprop.engines import TRAINING_OPTIONS, Transient
+from spiceprop.cluster.worker import Job, Worker
+from spiceprop.compile.neurons import compiled_neuron
 from spiceprop.engines.native import NativeEngine
 from spiceprop.engines.ngspice import Simulator
-from spiceprop.errors import WorkFailed
-from spiceprop.netlist import read_netlist
-from spiceprop.network import DirectCrossbar, Network, NeuronSource, Readout, Wiring, backward, forward, random_pairs
+from spiceprop.errors import UserError, WorkFailed
+from spiceprop.network import Network, Readout, backward, forward
+from spiceprop.run import run_experiment
+from spiceprop.store.run_file import load_run
+from spiceprop.trained import evaluate_run
 
 LABELS = np.array([0, 1])
 READOUT = Readout("mean", 300.0)
-KINDS = [("rows", 0.0), ("rows", 40e3), ("columns", 0.0), ("columns", 40e3)]
-BOUNDS = 1e-7, 1.1e-6
-
-
-def direct_network(
-    bipolar: str, driver: float, *, reduced: bool, tight: bool = False, layers=(4, 3, 2), neuron="mif", output=None
-) -> Network:
-    netlist, generator = read_netlist(NETLISTS / f"{neuron}.cir"), np.random.default_rng(11)
-    bars = [
-        DirectCrossbar(random_pairs(rows + 1, columns, *BOUNDS, 3e-7, generator), 1.0, None, 1.5, bipolar, driver)
-        for rows, columns in pairwise(layers)
-    ]
-    paired = bipolar == "columns"
-    return Network(
-        wiring=Wiring(layers, 40.0, 0.0 if paired else 0.02, {}, output, paired),
-        source=NeuronSource(netlist, neuron),
-        cell=Cell.from_netlist(netlist, neuron, output=output, loaded=True),
-        crossbars=tuple(bars),
-        transient=Transient(
-            t_step=1e-4,
-            t_stop=10e-3,
-            t_max=1e-5 if tight else 5e-4,
-            options=dict(TIGHT if tight else TRAINING_OPTIONS),
-        ),
-        v_read=4.0,
-        reduced=reduced,
-    )
 
 
 def gradients(network: Network, samples: np.ndarray) -> list[np.ndarray]:
@@ -87,6 +63,31 @@ def test_gradients_agree_with_finite_differences_of_ngspice(bipolar, driver, sam
         assert deviation.max() < 1e-3
 
 
+@pytest.mark.parametrize("reduced", [True, False])
+@pytest.mark.parametrize(("bipolar", "driver"), KINDS)
+def test_gradients_of_inputs_that_change_in_time(bipolar, driver, reduced):
+    network = replace(direct_network(bipolar, driver, reduced=reduced, tight=True), frames=5)
+    network = replace(network, transient=replace(network.transient, t_stop=4e-3))
+    samples = np.random.default_rng(2).random((2, 5, 4))
+
+    def loss(changed: Network) -> float:
+        trajectories, currents = run_samples(changed, samples), changed.input_currents(samples)
+        return forward(changed, currents, trajectories, LABELS, READOUT).reading.losses.sum()
+
+    found = gradients(network, samples)
+    for layer, place in [(0, (0, 0, 1)), (0, (1, 4, 2)), (1, (1, 2, 0))]:
+
+        def by_conductance(value: float, layer: int = layer, place: tuple = place) -> float:
+            moved = [bar.g.copy() for bar in network.crossbars]
+            moved[layer][place] = value
+            return loss(network.with_conductances(moved))
+
+        reference = central_difference(by_conductance, network.crossbars[layer].g[place], 2e-3)
+        size = max(abs(reference.value), 0.01 * np.abs(found[layer]).max())
+        assert reference.error < 5e-4 * size
+        assert abs(found[layer][place] - reference.value) < 1e-3 * size
+
+
 @pytest.mark.parametrize(("bipolar", "driver"), KINDS)
 def test_reduced_and_explicit_are_one_circuit(bipolar, driver, samples):
     explicit, reduced = (direct_network(bipolar, driver, reduced=reduced, tight=True) for reduced in (False, True))
@@ -111,14 +112,14 @@ def test_native_engine_agrees_with_ngspice_and_with_its_own_differences(bipolar,
     network = direct_network(bipolar, driver, reduced=True, tight=True)
     engine = NativeEngine(network, "trapezoid", np.float64)
 
-    def run(g: list[np.ndarray]):
+    def simulated(g: list[np.ndarray]):
         moved = network.with_conductances(g)
         waves = engine.simulate(moved, moved.input_currents(samples))
         assert waves.solved.all()
         return moved, engine.forward(moved, waves.arrays, LABELS, READOUT)
 
     start = [bar.g for bar in network.crossbars]
-    moved, found = run(start)
+    moved, found = simulated(start)
     trajectories = run_samples(network, samples)
     scores = forward(network, network.input_currents(samples), trajectories, LABELS, READOUT).reading.scores
     assert found.reading.scores == pytest.approx(scores, rel=1e-3, abs=1e-6)
@@ -131,7 +132,7 @@ def test_native_engine_agrees_with_ngspice_and_with_its_own_differences(bipolar,
             def loss(value: float, layer: int = layer, place: tuple = place) -> float:
                 g = [one.copy() for one in start]
                 g[layer][place] = value
-                return run(g)[1].reading.losses.sum()
+                return simulated(g)[1].reading.losses.sum()
 
             reference = central_difference(loss, start[layer][place], 1e-4)
             assert slopes[place] == pytest.approx(reference.value, rel=1e-5, abs=1e-6 * np.abs(slopes).max())
@@ -182,3 +183,84 @@ def test_gradient_of_the_reduction_is_that_of_its_matrices(bipolar, driver):
         step[place] = 1e-3 * crossbar.g[place]
         difference = (value(crossbar.g + step) - value(crossbar.g - step)) / (2 * step[place])
         assert found[place] == pytest.approx(difference, rel=1e-5, abs=1e-5)
+
+
+@pytest.mark.parametrize(("bipolar", "driver"), KINDS)
+def test_large_matrices_are_devices_of_ngspice_with_the_same_waveforms(bipolar, driver, monkeypatch):
+    network = direct_network(bipolar, driver, reduced=True, tight=True, layers=(4, 6, 5, 2))
+    samples, found = np.random.default_rng(3).random((2, 4)), []
+    for fewest in (1, 1_000):
+        monkeypatch.setattr("spiceprop.network.network.FEWEST_SYNAPSES", fewest)
+        worker = Worker(Job(network, network.program(compiled_neuron(network.cell)), READOUT))
+        devices = {device.place for device in worker.job.program.crossbars}
+        assert devices == (set(network._matrices()) if fewest == 1 else set())
+        worker.set_synapses(network)
+        found.append([worker.simulate(values) for values in network.inputs(samples)])
+    for one, other in zip(*found, strict=True):
+        assert one.ok, one.message
+        np.testing.assert_allclose(one.times, other.times, rtol=1e-6)
+        assert np.abs(one.values - other.values)[:, 1:].max() < 1e-7
+
+
+def test_a_pair_of_columns_decides_by_its_difference(samples):
+    network = direct_network("columns", 0.0, reduced=True)
+    trajectory = run_samples(network, samples)[0]
+    found = forward(network, network.input_currents(samples[:1]), [trajectory], LABELS[:1], Readout("mean", 1.0))
+    membranes = found.arrays[-1].x[network.cell.membrane]
+    assert membranes.shape[-1] == 4
+    plus, minus = membranes[..., :2], membranes[..., 2:]
+    alone = Readout("mean", 1.0).read(found.times, plus - minus, LABELS[:1])
+    assert found.reading.scores == pytest.approx(alone.scores)
+
+
+def settings(*more: str) -> list[str]:
+    direct = ["coupling=direct", "i_scale=1", "g_min=1e-7", "g_max=1.1e-6", "v_read=4", "row_gain=40", "spread=2e-7"]
+    return [f"network.{setting}" for setting in (*direct, *more)]
+
+
+@pytest.mark.parametrize("bipolar", ["rows", "columns"])
+def test_a_run_is_stopped_and_goes_on_bit_for_bit_and_either_engine_evaluates_it(bipolar, tmp_path):
+    experiment = tiny(*settings(f"bipolar={bipolar}", "row_resistance=2e3", "row_reference=0"))
+    whole = run(experiment, tmp_path / "a")
+    assert (whole["failed_samples"], whole["unexplained_steps"]) == (0, 0)
+    with pytest.raises(WorkFailed):
+        run_experiment(experiment, tmp_path / "b", resume=False, force=False, progress=StopsAfter(24))
+    again = run(experiment, tmp_path / "b", resume=True)
+    one, other = (load_run(tmp_path / name / "run.h5") for name in "ab")
+    assert one.losses == other.losses
+    assert whole["test_accuracy"] == again["test_accuracy"]
+    for g, h in zip(one.checkpoints[-1].conductances, other.checkpoints[-1].conductances, strict=True):
+        np.testing.assert_array_equal(g, h)
+    start = one.checkpoints[0].conductances
+    moved = [g - h for g, h in zip(one.checkpoints[-1].conductances, start, strict=True)]
+    assert any(np.abs(plus + minus).max() > 1e-10 for plus, minus in moved), "cells move by themselves, not as pairs"
+    native = evaluate_run(tmp_path / "a", limit=None, progress=Counted(), engine="native")
+    assert abs(native["test_accuracy"] - whole["test_accuracy"]) <= 1 / 32
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["network.bipolar=columns"], 'bipolar needs coupling = "direct"'),
+        (["network.row_resistance=1e3"], 'row_resistance needs coupling = "direct"'),
+        (settings("i_scale=[0.1,1]"), "i_scale is the ratio of current mirrors"),
+        (settings("bipolar=columns", "row_reference=0.018"), "row_reference has no meaning"),
+        (settings("row_resistance=-1"), "row_resistance: Input should be greater than or equal to 0"),
+        (settings("row_resistance=10", "layers=[64, {channels=2, window=3}, 10]"), "windows with coupling"),
+        (settings("bipolar=columns", "row_reference=0", "layers=[64, {channels=2, window=3}, 10]"), "windows with"),
+        (
+            [*settings(), "simulation.engine=native", "simulation.scheme=tabulated"],
+            "'tabulated' has the first layer in a table of its currents",
+        ),
+    ],
+)
+def test_what_does_not_fit_direct_coupling_is_refused(words, said):
+    with pytest.raises(UserError, match=said):
+        tiny(*words)
+
+
+def test_windows_may_drive_membranes_too(tmp_path):
+    layers = "layers=[64, {channels=2, window=4, stride=2}, 10]"
+    experiment = tiny(*settings("bias=1.0"), f"network.{layers}")
+    result = run(experiment, tmp_path / "w")
+    assert (result["failed_samples"], result["unexplained_steps"]) == (0, 0)

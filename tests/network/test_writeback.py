@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from plain_ngspice import plain_ngspice
-from small_networks import NETLISTS, run_samples, small_network
+from small_networks import KINDS_OF_DIRECT, NETLISTS, direct_network, run_samples, small_network
 
 from spiceprop.experiment import load_experiment
 from spiceprop.netlist import read_netlist
@@ -41,6 +41,18 @@ def test_plain_ngspice_gives_the_waveforms_of_simulate_and_of_training(folder):
         np.testing.assert_allclose(plain["time"], trained.times, rtol=1e-9)
         assert np.abs(plain[name] - trained[name]).max() < 1e-6
     assert np.ptp(plain[outputs[0]]) > 0.01, "the neuron moves"
+
+
+@pytest.mark.parametrize(("bipolar", "driver"), KINDS_OF_DIRECT)
+def test_plain_ngspice_runs_columns_that_drive_membranes(bipolar, driver, tmp_path):
+    network = direct_network(bipolar, driver, reduced=True)
+    NetlistFolder(tmp_path, network, Sample(AFTER, "second"))
+    plain, trained = plain_ngspice(tmp_path / "netlist.cir"), run_samples(network, AFTER[None])[0]
+    np.testing.assert_allclose(plain["time"], trained.times, rtol=1e-5)
+    for name in trained.names:
+        if name.startswith("v(n2_"):
+            assert np.abs(plain[name] - trained[name]).max() < 1e-6
+            assert np.ptp(plain[name]) > 0.002, "the neuron moves"
 
 
 def test_an_update_changes_values_and_nothing_else(folder):

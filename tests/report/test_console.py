@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the table of a result says."""
 
+from pathlib import Path
+
 import pytest
 
 from spiceprop.report.console import result_table
@@ -39,3 +41,10 @@ RESULT = {
 def test_simulations_are_counted_where_they_were_made(tmp_path, training, ngspice, said):
     result = {**RESULT, "training_runs": training, "evaluation_runs": 20 - training, "ngspice_runs": ngspice}
     assert said in result_table(result, tmp_path)
+
+
+def test_imperfections_are_named_where_there_are_some():
+    result = {**RESULT, "training_runs": 16, "evaluation_runs": 4, "ngspice_runs": 0}
+    assert "imperfections" not in result_table(result, Path("runs/tiny"))
+    with_some = result | {"imperfections": {"variation": 0.1, "levels": 0, "aware": True}}
+    assert "variation 0.1, aware True" in result_table(with_some, Path("runs/tiny"))

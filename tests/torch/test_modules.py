@@ -227,3 +227,39 @@ def test_wrong_requests_are_refused(words, said):
 def test_samples_of_another_size_are_refused():
     with pytest.raises(UserError, match=r"samples are \(images, 4\) for this network, found \(2, 5\)"):
         network_of("native")(torch.rand(2, 5))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_inputs_that_change_in_time(engine):
+    """Derivatives by a conductance of each crossbar, and by a sample at one frame."""
+    simulation = {"engine": engine, "t_stop": 4e-3, "t_max": 1e-5 if engine == "ngspice" else 5e-4}
+    if engine == "ngspice":
+        simulation["options"] = TIGHT
+    circuit = circuit_of({"layers": (4, 3, 2), **KEYS}, simulation, NETLISTS)
+    with CircuitNetwork(circuit, seed=7, workers=1, dtype=torch.float64, frames=6) as module:
+        x = torch.rand(2, 6, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).requires_grad_()
+        loss_of(module(x)).backward()
+        assert x.grad.shape == x.shape
+        for tensor, place in [(module.theta[0], (0, 1, 2)), (module.theta[1], (1, 2, 0)), (x, (1, 3, 2))]:
+            start = tensor[place].item()
+
+            def loss(value: float, tensor=tensor, place=place) -> float:
+                with torch.no_grad():
+                    tensor[place] = value
+                    return loss_of(module(x)).item()
+
+            reference = central_difference(loss, start, 2e-3)
+            loss(start)
+            assert reference.error < 5e-4 * abs(reference.value)
+            assert tensor.grad[place].item() == pytest.approx(reference.value, rel=1e-3)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_samples_of_another_shape_are_refused(engine):
+    simulation = {"engine": engine, "t_stop": 4e-3, "t_max": 5e-4}
+    circuit = circuit_of({"layers": (4, 3, 2), **KEYS}, simulation, NETLISTS)
+    for frames, shape, wanted in [(0, (2, 6, 4), "4"), (6, (2, 4), "6, 4"), (6, (2, 4, 6), "6, 4"), (0, (4,), "4")]:
+        with pytest.raises(UserError, match=rf"samples are \(images, {wanted}\) for this network"):
+            CircuitNetwork(circuit, frames=frames)(torch.zeros(shape))
+    with pytest.raises(UserError, match="frames = 1: inputs that change in time have 2 or more"):
+        CircuitNetwork(circuit, frames=1)
