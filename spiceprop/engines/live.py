@@ -64,4 +64,4 @@ class LiveEngine(NativeEngine):
 
         layers, slopes = swept(network, run, sweep)
         nothing, images = [np.zeros(0)] * len(layers), run.times.shape[1]
-        return Backward(np.zeros((images, network.lanes[1])), slopes, nothing, np.zeros(0), layers, steps)
+        return Backward(np.zeros((images, network.layers[0])), slopes, nothing, np.zeros(0), layers, steps)

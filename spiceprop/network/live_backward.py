@@ -43,7 +43,7 @@ def live_backward(network: LiveNetwork, run: Forward) -> Backward:
     layers, slopes = swept(network, run, sweep)
     images = run.times.shape[1]
     nothing = [np.zeros(0)] * len(layers)
-    return Backward(np.zeros((images, network.lanes[1])), slopes, nothing, np.zeros(0), layers, steps)
+    return Backward(np.zeros((images, network.layers[0])), slopes, nothing, np.zeros(0), layers, steps)
 
 
 def swept(network: LiveNetwork, run: Forward, sweep) -> tuple[list[LiveAdjoint], list[np.ndarray]]:
