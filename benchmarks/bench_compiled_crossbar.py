@@ -11,7 +11,7 @@ import time
 import numpy as np
 from common import CORES, experiment_network, leave_csv
 
-import spiceprop.network.network as networks
+import spiceprop.network.synapses as network_synapses
 from spiceprop.cluster.worker import Job, Worker
 from spiceprop.compile.neurons import compiled_neuron
 from spiceprop.engines import Trajectory
@@ -33,7 +33,7 @@ LAYERS = {
 
 def fastest(network: Network, fewest: int, image: np.ndarray) -> tuple[float, float, Trajectory]:
     """Seconds of a run and of setting all synapses, and what the run gave; devices from so many synapses up."""
-    networks.FEWEST_SYNAPSES = fewest
+    network_synapses.FEWEST_SYNAPSES = fewest
     worker = Worker(Job(network, network.program(compiled_neuron(network.cell)), Readout("mean", 30.0)))
     start = time.perf_counter()
     worker.set_synapses(network)

@@ -14,8 +14,7 @@ from common import CORES, experiment_network, leave_csv
 from spiceprop.compile.neurons import compiled_neuron
 from spiceprop.engines import Trajectory
 from spiceprop.engines.ngspice import Simulator
-from spiceprop.network import Network
-from spiceprop.network.network import Program
+from spiceprop.network import Network, Program
 
 ROUNDS = {10: 20, 100: 8, 1000: 4}
 

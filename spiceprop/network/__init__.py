@@ -4,7 +4,8 @@
 from spiceprop.network.backward import Backward, Forward, backward, forward
 from spiceprop.network.crossbar import Crossbar, random_pairs
 from spiceprop.network.direct import DirectCrossbar
-from spiceprop.network.network import Network, Program
+from spiceprop.network.network import Network
+from spiceprop.network.program import Program
 from spiceprop.network.readout import Reading, Readout
 from spiceprop.network.source import NeuronSource
 from spiceprop.network.text import Wiring

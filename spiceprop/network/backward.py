@@ -45,7 +45,7 @@ def forward(
     if isinstance(network, LiveNetwork):
         return live_forward(network, currents, trajectories, labels, readout)
     times, counts = pad_times([trajectory.times for trajectory in trajectories])
-    states = network.states(trajectories, len(times))
+    states = network.cells.states(trajectories, len(times))
     membrane, arrays = network.cell.membrane, []
     for layer, x in enumerate(states):
         if layer == 0:

@@ -25,7 +25,9 @@ from spiceprop.netlist import FlatCircuit, flatten
 from spiceprop.netlist.flat import element_name, without_instances
 from spiceprop.netlist.numbers import format_number
 from spiceprop.network.direct import DirectCrossbar
-from spiceprop.network.network import Network, Place, Program
+from spiceprop.network.network import Network
+from spiceprop.network.program import Program
+from spiceprop.network.synapses import Place
 from spiceprop.network.text import Sample, input_names
 
 
@@ -108,7 +110,7 @@ class LiveNetwork(Network):
 
     def saves(self) -> list[str]:
         """All unknowns of all cells, then those of all synapses, instance by instance."""
-        return [*self.cell_saves(), *self._synapse_saves()]
+        return [*self.cells.saves(), *self._synapse_saves()]
 
     def _synapse_saves(self) -> list[str]:
         return [self._saved(name, unknown) for name in self.all_instances() for unknown in self.synapse.names]
@@ -123,8 +125,8 @@ class LiveNetwork(Network):
         circuit, more = flatten(self.read(Sample(np.zeros(self.layers[0]), "none"))), []
         device = compiled_synapse_if_possible(self.synapse) if compiled else None
         if compiled:
-            circuit = without_instances(circuit, [f"xn{layer}_{neuron}" for layer, neuron in self.neurons()])
-            more += compiled.lines([self._nodes(compiled, *place) for place in self.neurons()])
+            circuit = without_instances(circuit, self.cells.instances())
+            more += self.cells.compiled_lines(compiled)
         if device:
             circuit = _without_currents(circuit, set(self.all_instances()))
             unknowns = self.synapse.names
@@ -141,7 +143,7 @@ class LiveNetwork(Network):
             devices=tuple(part.library for part in (compiled, device) if part),
             fallbacks=fallback_decks(lines, self.transient),
             saves=tuple(self.saves()),
-            vectors=(*self._vectors(compiled), *self._synapse_saves()),
+            vectors=(*self.cells.vectors(compiled), *self._synapse_saves()),
             t_stop=self.transient.t_stop,
             frame_times=(),
             inputs=tuple(f"@{name}[dc]" for name in input_names(self.wiring, reduced=False)),
@@ -171,8 +173,8 @@ class LiveNetwork(Network):
         return g.reshape(-1, g.shape[2])
 
     def synapse_states(self, trajectories: list[Trajectory], points: int) -> list[np.ndarray]:
-        """Unknowns of each layer's synapses, (unknowns, 2 rows, points, images, columns), as `states`."""
-        start, size, found = len(self.cell_saves()), self.synapse.size, []
+        """Unknowns of each layer's synapses, (unknowns, 2 rows, points, images, columns), as `Cells.states`."""
+        start, size, found = len(self.cells.saves()), self.synapse.size, []
         for layer in range(1, len(self.layers)):
             rows, columns = self.programmed(layer).shape
             z = np.empty((size, rows, points, len(trajectories), columns))

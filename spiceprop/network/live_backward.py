@@ -22,7 +22,7 @@ def live_forward(
     """Arrange trajectories as arrays and read them out; ``voltages`` of the first rows, (images, rows)."""
     times, counts = pad_times([trajectory.times for trajectory in trajectories])
     points, cell = len(times), network.cell
-    states, arrays = network.states(trajectories, points), []
+    states, arrays = network.cells.states(trajectories, points), []
     synapses = network.synapse_states(trajectories, points)
     before = np.broadcast_to(voltages, (points, *voltages.shape))
     for layer, (x, z) in enumerate(zip(states, synapses, strict=True), 1):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A feed-forward network of neuron cells and crossbars: its text for ngspice and its states as arrays.
+"""A feed-forward network of neuron cells and crossbars: its text for ngspice, and what its arrays are to each other.
+
+What ngspice calls its neurons and synapses, and what they are in its runs, is in `cells` and `synapses`.
 
 Lanes (image, neuron) of a layer depend on the layer before only through their input currents, because rows are
 driven. Where columns are held at 0 V, or drive the membranes from ideal drivers, lanes do not depend on each other
@@ -7,34 +9,25 @@ either. That is what lets the adjoint treat each layer as one array of cells.
 """
 
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from spiceprop.circuit import Cell
-from spiceprop.compile.crossbars import FEWEST_SYNAPSES, CompiledCrossbar, compiled_crossbar
 from spiceprop.compile.neurons import CompiledNeuron
-from spiceprop.engines import Trajectory, Transient, deck
+from spiceprop.engines import Transient, deck
 from spiceprop.engines.ladder import fallback_decks
 from spiceprop.netlist import Netlist, flatten, read_netlist
 from spiceprop.netlist.flat import without_instances
+from spiceprop.network.cells import Cells
 from spiceprop.network.crossbar import Crossbar
-from spiceprop.network.direct_text import load_names, mutual_names, mutual_pairs
 from spiceprop.network.frames import frame_times
+from spiceprop.network.program import Program
 from spiceprop.network.source import NeuronSource
-from spiceprop.network.text import (
-    Sample,
-    Wiring,
-    crossbar_nodes,
-    crossbar_text,
-    input_names,
-    network_text,
-    resistor_names,
-    transconductance_names,
-)
+from spiceprop.network.synapses import Place, Synapses
+from spiceprop.network.text import Sample, Wiring, crossbar_text, input_names, network_text
 from spiceprop.network.wired import with_ideal_wires, with_wires
 from spiceprop.network.wires import Wires
 from spiceprop.store.atomic import write_text
@@ -42,8 +35,6 @@ from spiceprop.store.atomic import write_text
 # SPARSE takes quadratic time to order the matrix of coupled layers, KLU is slower otherwise: with ngspice 46 both take
 # as long at 250 neurons before 10; at 1000 they take 110 ms and 69 ms
 FEWEST_FOR_KLU = 250
-
-Place = tuple[Literal["between", "within"], int]  # of a matrix: kind and layer
 
 
 @dataclass(frozen=True)
@@ -80,6 +71,11 @@ class Network:
     @property
     def lanes(self) -> tuple[int, ...]:
         return self.wiring.lanes
+
+    @property
+    def cells(self) -> Cells:
+        """All neurons as instances of the cell."""
+        return Cells(self.cell, self.lanes)
 
     def with_conductances(self, conductances: Sequence[np.ndarray | None]) -> "Network":
         """The same network with other conductances, each (2, rows, columns); None leaves a crossbar as it is.
@@ -149,23 +145,24 @@ class Network:
             self.write(Path(folder), sample, elsewhere)
             return read_netlist(Path(folder) / "netlist.cir")
 
-    def program(self, compiled: CompiledNeuron | None = None) -> "Program":
+    def program(self, compiled: CompiledNeuron | None = None) -> Program:
         """What a simulator needs to run samples of this network.
 
         Its neurons are B sources unless ``compiled``; then large reduced crossbars are devices, too.
         """
         blank = Sample(np.zeros((self.frames, self.layers[0]) if self.frames else self.layers[0]), "none")
         quantity = "pwl" if self.frames else "dc"
-        devices = self._compiled_crossbars() if compiled else {}
+        synapses = self._synapses
+        devices = synapses.devices() if compiled else {}
         circuit = flatten(self.read(blank, devices))
         more = []
         if compiled:
-            circuit = without_instances(circuit, [f"xn{layer}_{neuron}" for layer, neuron in self.neurons()])
-            more = list(compiled.lines([self._nodes(compiled, *place) for place in self.neurons()]))
+            circuit = without_instances(circuit, self.cells.instances())
+            more = self.cells.compiled_lines(compiled)
             for place, device in devices.items():
-                more += device.lines(self._device_nodes(place))
-            coupled = bool(self._matrices().keys() - devices)  # in ngspice's matrix
-            if coupled and len(self.neurons()) >= FEWEST_FOR_KLU:
+                more += device.lines(synapses.nodes(place))
+            coupled = bool(synapses.matrices().keys() - devices)  # in ngspice's matrix
+            if coupled and len(self.cells.instances()) >= FEWEST_FOR_KLU:
                 more.append(".options klu")
         lines = deck(circuit, self.transient, [], more)
         return Program(
@@ -173,76 +170,28 @@ class Network:
             devices=(compiled.library, *(device.library for device in devices.values())) if compiled else (),
             fallbacks=fallback_decks(lines, self.transient),
             saves=tuple(self.saves()),
-            vectors=tuple(self._vectors(compiled)),
+            vectors=tuple(self.cells.vectors(compiled)),
             t_stop=self.transient.t_stop,
             inputs=tuple(f"@{name}[{quantity}]" for name in input_names(self.wiring, reduced=self.reduced)),
             frame_times=tuple(self.frame_times.tolist()),
-            synapses=tuple(self._synapses(devices)),
+            synapses=tuple(synapses.names(devices)),
             crossbars=tuple(devices.values()),
         )
-
-    def _matrices(self) -> dict[Place, np.ndarray]:
-        """What reduced crossbars amount to: transconductances between a layer and the one before, and within one."""
-        if not self.reduced:
-            return {}
-        bars = list(enumerate(self.crossbars, 1))
-        between = {("between", layer): bar.transconductances(self.wiring.row_gain) for layer, bar in bars[1:]}
-        return between | {("within", layer): bar.mutual for layer, bar in bars if bar.mutual is not None}
-
-    def matrix(self, place: Place) -> np.ndarray:
-        """One of these, (rows, columns), in siemens."""
-        kind, layer = place
-        bar = self.crossbars[layer - 1]
-        return bar.mutual if kind == "within" else bar.transconductances(self.wiring.row_gain)
-
-    def _compiled_crossbars(self) -> dict[Place, CompiledCrossbar]:
-        """The devices of those that are large."""
-        found = {}
-        for place, matrix in self._matrices().items():
-            bar, within = self.crossbars[place[1] - 1], place[0] == "within"
-            seen = np.arange(bar.neurons)[None] if within else bar.seen
-            if seen.size * matrix.shape[1] >= FEWEST_SYNAPSES:
-                driven, bias = (bar.neurons, False) if within else (bar.membranes, bool(bar.bias))
-                found[place] = compiled_crossbar(place, seen, driven, matrix.shape[1], bias=bias)
-        return found
-
-    def _device_nodes(self, place: Place) -> list[str]:
-        kind, layer = place
-        bar = self.crossbars[layer - 1]
-        if kind == "between":
-            return crossbar_nodes(self.wiring, layer, bar)
-        neurons = [f"n{layer}_{j}" for j in range(1, bar.neurons + 1)]
-        return [*neurons, "0", *neurons]
-
-    def _synapses(self, elsewhere: Collection[Place]) -> Iterator[str]:
-        for layer, bar in enumerate(self.crossbars, 1):
-            if not self.reduced:
-                yield from (f"@{name}[resistance]" for name in resistor_names(layer, bar))
-                continue
-            if layer > 1 and ("between", layer) not in elsewhere:
-                yield from (f"@{name}[gain]" for name in transconductance_names(layer, bar))
-            if bar.load is not None:
-                yield from (f"@{name}[resistance]" for name in load_names(layer, bar))
-            if bar.mutual is not None and ("within", layer) not in elsewhere:
-                yield from (f"@{name}[gain]" for name in mutual_names(layer, bar))
 
     def synaptic_values(self, elsewhere: Collection[Place] = ()) -> np.ndarray:
         """Values in the order of `Program.synapses`: ohms of resistors, or siemens of what they amount to.
 
         Those of matrices ``elsewhere`` are left out.
         """
-        planes = [np.zeros(0)]
-        for layer, bar in enumerate(self.crossbars, 1):
-            if not self.reduced:
-                planes += [bar.at_cells(1 / plane) for plane in bar.g]
-                continue
-            if layer > 1 and ("between", layer) not in elsewhere:
-                planes.append(bar.at_cells(self.matrix(("between", layer))))
-            if bar.load is not None:
-                planes.append(1 / bar.load)
-            if bar.mutual is not None and ("within", layer) not in elsewhere:
-                planes.append(bar.mutual[mutual_pairs(bar)])
-        return np.concatenate(planes)
+        return self._synapses.values(elsewhere)
+
+    def matrix(self, place: Place) -> np.ndarray:
+        """What fills the device of a large crossbar, (rows, columns), in siemens."""
+        return self._synapses.matrix(place)
+
+    @property
+    def _synapses(self) -> Synapses:
+        return Synapses(self.wiring, self.crossbars, self.reduced)
 
     def parameters(self, layer: int) -> np.ndarray:
         """The cell's, (parameters,), or of each neuron of a layer that its column loads, (parameters, neurons)."""
@@ -254,50 +203,7 @@ class Network:
 
     def saves(self) -> list[str]:
         """All that is read back of a run."""
-        return self.cell_saves()
-
-    def cell_saves(self) -> list[str]:
-        """All unknowns of all cells, layer by layer, neuron by neuron."""
-        return [
-            instance_name(name, self.cell.circuit.ports[0], layer, neuron)
-            for layer, neuron in self.neurons()
-            for name in self.cell.system.names
-        ]
-
-    def neurons(self) -> list[tuple[int, int]]:
-        """(layer, neuron) of all of them, in order, counted from 1."""
-        return [(layer, neuron) for layer in range(1, len(self.lanes)) for neuron in range(1, self.lanes[layer] + 1)]
-
-    def _nodes(self, compiled: CompiledNeuron, layer: int, neuron: int) -> list[str]:
-        names = [instance_name(name, self.cell.circuit.ports[0], layer, neuron) for name in compiled.voltages]
-        return [name[2:-1] for name in names]
-
-    def _vectors(self, compiled: CompiledNeuron | None) -> list[str]:
-        """What ngspice calls the quantities of `cell_saves`."""
-        if compiled is None or not compiled.currents:
-            return self.cell_saves()
-        names = [(instance, name) for instance in range(len(self.neurons())) for name in self.cell.system.names]
-        return [
-            compiled.vector(instance, name) if name in compiled.currents else saved
-            for (instance, name), saved in zip(names, self.cell_saves(), strict=True)
-        ]
-
-    def states(self, trajectories: list[Trajectory], points: int) -> list[np.ndarray]:
-        """Unknowns of each layer, (unknowns, points, images, neurons), t = 0 in front, padded behind."""
-        size, found = self.cell.size, []
-        start = 0
-        for neurons in self.lanes[1:]:
-            x = np.empty((size, points, len(trajectories), neurons))
-            x[:, 0] = self.cell.initial_unknowns[:, None, None]
-            for image, trajectory in enumerate(trajectories):
-                saved = trajectory.values[start : start + size * neurons].reshape(neurons, size, -1)
-                first = 0 if trajectory.times[0] == 0 else 1
-                count = first + saved.shape[-1]
-                x[:, first:count, image] = saved.transpose(1, 2, 0)
-                x[:, count:, image] = x[:, count - 1, image][:, None]
-            found.append(x)
-            start += size * neurons
-        return found
+        return self.cells.saves()
 
     def potentials(self, membranes: np.ndarray) -> np.ndarray:
         """What is read out, (..., neurons), from all membranes: of paired ones the difference."""
@@ -337,35 +243,3 @@ class Network:
         rows = self.potentials(membranes) - self.wiring.row_reference
         rows *= self.wiring.row_gain
         return rows
-
-
-@dataclass(frozen=True)
-class Program:
-    """A deck for a resident simulator, decks to try when it does not converge, and what to alter in them.
-
-    Plain data, sent to worker processes. ``devices`` are the compiled libraries that the deck needs; ``vectors`` is
-    what ngspice calls the quantities of ``saves``; ``inputs`` have a value at each of ``frame_times``, or where there
-    are none one for the whole transient; ``crossbars`` are the devices that hold the synapses which are not among
-    ``synapses``. The deck has no ``.save``: ngspice compares each name in one with those of all vectors, which at 1000
-    neurons takes as long as the simulation.
-    """
-
-    deck: list[str]
-    devices: tuple[str, ...]
-    fallbacks: tuple[tuple[str, list[str]], ...]
-    saves: tuple[str, ...]
-    vectors: tuple[str, ...]
-    t_stop: float
-    inputs: tuple[str, ...]
-    frame_times: tuple[float, ...]
-    synapses: tuple[str, ...]
-    crossbars: tuple[CompiledCrossbar, ...] = ()
-
-
-def instance_name(name: str, port: str, layer: int, neuron: int) -> str:
-    """The name in the network of an unknown of the cell: ``v(x1)`` is ``v(xn1_3.x1)``, but for its first ``port``."""
-    instance, inside = f"xn{layer}_{neuron}", name[2:-1]
-    if name.startswith("v("):
-        return f"v(n{layer}_{neuron})" if inside == port else f"v({instance}.{inside})"
-    path = inside.split(".", 1)[1] if "." in inside else inside
-    return f"i({inside[0]}.{instance}.{path})"

@@ -27,7 +27,7 @@ NETWORKS = {
 
 def worker_of(network: Network, fewest: int, monkeypatch: pytest.MonkeyPatch) -> Worker:
     """Crossbars of so many synapses and more are devices."""
-    monkeypatch.setattr("spiceprop.network.network.FEWEST_SYNAPSES", fewest)
+    monkeypatch.setattr("spiceprop.network.synapses.FEWEST_SYNAPSES", fewest)
     return Worker(Job(network, network.program(compiled_neuron(network.cell)), READOUT))
 
 

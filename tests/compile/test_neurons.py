@@ -18,7 +18,8 @@ from spiceprop.engines.ngspice import Simulator
 from spiceprop.netlist import flatten, read_netlist, read_text
 from spiceprop.netlist.flat import without_instances
 from spiceprop.network import Network
-from spiceprop.network.network import FEWEST_FOR_KLU, instance_name
+from spiceprop.network.cells import instance_name
+from spiceprop.network.network import FEWEST_FOR_KLU
 
 TIGHT = {"reltol": 1e-10, "vntol": 1e-13, "abstol": 1e-19, "chgtol": 1e-18, "trtol": 1e12}
 COUNT = 11  # one full device and a part of a second

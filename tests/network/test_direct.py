@@ -190,10 +190,10 @@ def test_large_matrices_are_devices_of_ngspice_with_the_same_waveforms(bipolar, 
     network = direct_network(bipolar, driver, reduced=True, tight=True, layers=(4, 6, 5, 2))
     samples, found = np.random.default_rng(3).random((2, 4)), []
     for fewest in (1, 1_000):
-        monkeypatch.setattr("spiceprop.network.network.FEWEST_SYNAPSES", fewest)
+        monkeypatch.setattr("spiceprop.network.synapses.FEWEST_SYNAPSES", fewest)
         worker = Worker(Job(network, network.program(compiled_neuron(network.cell)), READOUT))
         devices = {device.place for device in worker.job.program.crossbars}
-        assert devices == (set(network._matrices()) if fewest == 1 else set())
+        assert devices == (set(network._synapses.matrices()) if fewest == 1 else set())
         worker.set_synapses(network)
         found.append([worker.simulate(values) for values in network.inputs(samples)])
     for one, other in zip(*found, strict=True):
