@@ -6,49 +6,20 @@ is meant for standard output goes to a copy of it. With ``--json`` that is one o
 """
 
 import argparse
-import json
-import math
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 from spiceprop.errors import UserError, WorkFailed
 from spiceprop.fit_options import add_fit_options, fit_as_asked, with_losses
+from spiceprop.grad_options import add_grad_options, gradient_as_asked
+from spiceprop.output import Output
 from spiceprop.programming.options import add_program_options
 from spiceprop.robustness_options import add_robustness_options, robustness_as_asked
 
 DONE, FAILED, WRONG_REQUEST = 0, 1, 2
-
-
-class Output:
-    """Standard output for results, standard error for everything else."""
-
-    def __init__(self, stream: TextIO, *, as_json: bool):
-        self.stream, self.as_json = stream, as_json
-
-    def result(self, values: dict[str, Any], text: str) -> None:
-        """One JSON object, or text for people."""
-        print(json.dumps(_finite(values), indent=2) if self.as_json else text, file=self.stream)
-
-    def error(self, error: UserError) -> None:
-        """Why there is no result."""
-        if self.as_json:
-            self.result({"error": {"message": error.message, "file": error.file, "line": error.line}}, "")
-        else:
-            print(f"spiceprop: {error}", file=sys.stderr)
-
-
-def _finite(value: Any) -> Any:
-    """Non-finite numbers as null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
-    return value
 
 
 def doctor(_: argparse.Namespace, output: Output) -> int:
@@ -83,24 +54,9 @@ def simulate(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def grad(arguments: argparse.Namespace, output: Output) -> int:
-    from contextlib import nullcontext
-
-    from spiceprop.report import progress_bar
-    from spiceprop.sensitivity.check import grad_file
     from spiceprop.sensitivity.table import gradient_table
 
-    bar = progress_bar("finite differences", "values") if arguments.check else nullcontext()
-    with bar as progress:
-        tolerance = arguments.tolerance if arguments.check else None
-        done = grad_file(
-            arguments.netlist,
-            arguments.loss,
-            arguments.wrt,
-            tolerance,
-            arguments.time_limit,
-            progress,
-            arguments.library,
-        )
+    done = gradient_as_asked(arguments)
     output.result(done.summary(), gradient_table(done))
     return DONE if done.gradient.ok and done.agrees else FAILED
 
@@ -219,21 +175,8 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--out", type=Path, metavar="F.h5", help="waveforms as HDF5")
     added.add_argument("--raw", type=Path, metavar="F.raw", help="waveforms as an ngspice raw file")
     added.add_argument("--plot", type=Path, metavar="F.png", help="waveforms as a picture")
-    added = netlist(grad, "derivatives of a loss by values of a netlist")
-    added.add_argument("--loss", required=True, metavar="EXPR", help="for example 'mean((v(out)-0.5)^2)'")
-    added.add_argument(
-        "--wrt",
-        nargs="+",
-        action="extend",
-        metavar="NAME",
-        help="R1 R1.tc1 V1.pulse.v2 x1.r2 param:NAME param:x1.NAME ic:C1 ic:node subckt:S.r2 (default: the main values "
-        "of all R C L and sources and all parameters of the top level)",
-    )
-    added.add_argument("--check", action="store_true", help="compare with finite differences of ngspice")
-    added.add_argument("--tolerance", type=float, default=0.02, help="relative, for --check (default: %(default)s)")
-    added.add_argument("--time-limit", type=float, default=60.0, metavar="S", help="of one simulation (default: 60)")
-    added = netlist(fit, "values of a netlist moved until a loss is small, written into a copy of it")
-    add_fit_options(added)
+    add_grad_options(netlist(grad, "derivatives of a loss by values of a netlist"))
+    add_fit_options(netlist(fit, "values of a netlist moved until a loss is small, written into a copy of it"))
     added = with_libraries(verb(compile, "a subcircuit as native code, and an include file for plain ngspice"))
     added.add_argument("subcircuit", metavar="NETLIST:SUBCKT")
     added.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the two files are written")
@@ -249,8 +192,8 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--set", action="append", default=[], metavar="imperfections.key=value")
     added.add_argument("--engine", choices=["ngspice", "native"], default="ngspice", help="default: %(default)s")
     added.add_argument("--limit", type=int, metavar="N", help="N images drawn from the test split (default: all)")
-    add_robustness_options(verb(robustness, "accuracy of trained networks against an imperfection, by device seeds"))
     added.add_argument("--programmed", action="store_true", help="with the conductances that 'program' came to")
+    add_robustness_options(verb(robustness, "accuracy of trained networks against an imperfection, by device seeds"))
     add_program_options(verb(program, "a run's conductances written into devices, by SET and RESET pulses in ngspice"))
     added = verb(compare, "a run's trained network in ngspice and in the native engine, image by image")
     added.add_argument("run", type=Path, metavar="RUN")
