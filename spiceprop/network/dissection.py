@@ -7,7 +7,8 @@ odd lengths differ by one, so that a level has few sizes, and all tiles of one k
 What is asked. Of the whole crossbar only a block of S is wanted, and at the far ends of its wires nothing is given and
 nothing asked. So a kind says between which pairs of sides S is asked. Of a part this is where it is asked of the
 joined, and wherever the side that meets is one of the two; a side in no pair has no ports. Pairs at the crossbar's
-border are thus neither computed nor stored. Small tiles are asked for everything, so that they are of few kinds.
+border are thus not computed, and its far ends have no ports. Small tiles are asked for everything, so that they are of
+few kinds.
 """
 
 from collections.abc import Iterator
@@ -21,8 +22,8 @@ import numpy as np
 SIDES = LEFT, BOTTOM, TOP, RIGHT = range(4)  # the order of a tile's ports
 MEET = ((BOTTOM, TOP), (RIGHT, LEFT))  # sides of A and B, by the axis along which they are halves
 EVERYTHING = frozenset(combinations_with_replacement(SIDES, 2))
-SMALL = 1000  # cells
-TINY = 48  # cells
+SMALL = 1000  # cells; tiles of fewer are asked for everything
+TINY = 32  # cells; arrays of tiles of fewer have the tiles innermost in memory, so that loops are long
 BLOCK = 400_000  # numbers of S that are joined at once, for the cache
 
 
@@ -48,7 +49,6 @@ class Kind(NamedTuple):
 
     @property
     def tiny(self) -> bool:
-        """Whether arrays have tiles innermost in memory, so that loops are long."""
         return self.cells < TINY
 
     def empty(self, tiles: int, columns: int) -> np.ndarray:

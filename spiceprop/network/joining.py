@@ -39,7 +39,7 @@ class Joined:
     Attributes
     ----------
     kind: of the whole.
-    s: of the whole (ports, ports), where it is asked.
+    s: blocks of its S (ports of one side, ports of another), by the pairs of sides between which it is asked.
     """
 
     def __init__(self, joins: list[Join], cells: np.ndarray) -> None:
@@ -52,7 +52,8 @@ class Joined:
                 del tiles[kind]
             tiles[join.kind] = s
         ((self.kind, s),) = tiles.items()
-        self.s = s[0]
+        sides = self.kind.sides
+        self.s = {(one, other): s[0, sides[one], sides[other]].copy() for one, other in self.kind.asked}
 
     def backwards(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         """dL/dS of the cells (cells, ports, ports) from dL/dS = u v^T + v u^T; u and v (ports, columns)."""
@@ -62,7 +63,7 @@ class Joined:
             return kind == CELL or kind.height + kind.width <= columns
 
         w = np.concatenate([u, v], axis=1)[None]
-        by = {self.kind: _product(w) if is_product(self.kind) else w}
+        by = {self.kind: _product(w, self.kind.empty(1, self.kind.ports)) if is_product(self.kind) else w}
         tiles = {kind: at.stop for join in self._joins for kind, at in join.parts}
         for join in self._joins:
             for kind in join.first:
@@ -76,9 +77,11 @@ class Joined:
                     if is_product(join.kind):
                         _product_of_part(join, kept, number, x, passed, of_part)
                     elif is_product(kind):
-                        of_part[:] = _product(_factors_of_part(join, kept, number, x, passed))
+                        w = kind.empty(len(x), 2 * columns)
+                        _factors_of_part(join, kept, number, x, passed, w)
+                        _product(w, of_part)
                     else:
-                        of_part[:] = _factors_of_part(join, kept, number, x, passed)
+                        _factors_of_part(join, kept, number, x, passed, of_part)
         return by[CELL]
 
 
@@ -133,15 +136,15 @@ def _given(join: Join, kept: _Kept, number: int, passed: list[np.ndarray]) -> np
     return passed[1 - number] + _times(join, join.sign * kept.met[1 - number], passed[number])
 
 
-def _factors_of_part(join: Join, kept: _Kept, number: int, w: np.ndarray, passed: list[np.ndarray]) -> np.ndarray:
-    """W of A or B from W of the joined, and that passed."""
-    found = join.parts[number][0].empty(len(w), w.shape[2])
-    found[:, join.meet[number]] = _given(join, kept, number, passed)
+def _factors_of_part(
+    join: Join, kept: _Kept, number: int, w: np.ndarray, passed: list[np.ndarray], of_part: np.ndarray
+) -> None:
+    """Fills W of A or B, from W of the joined and that passed."""
+    of_part[:, join.meet[number]] = _given(join, kept, number, passed)
     for piece in join.pieces[number]:
-        found[:, piece.own] = w[:, piece.joined]
+        of_part[:, piece.own] = w[:, piece.joined]
     for ports in join.lost[number]:
-        found[:, ports] = 0
-    return found
+        of_part[:, ports] = 0
 
 
 def _product_of_part(
@@ -159,8 +162,8 @@ def _product_of_part(
         by_part[:, ports] = by_part[:, :, ports] = 0
 
 
-def _product(w: np.ndarray) -> np.ndarray:
+def _product(w: np.ndarray, out: np.ndarray) -> np.ndarray:
     """U V^T + V U^T."""
     u, v = np.split(w, 2, axis=2)
     half = u @ v.swapaxes(1, 2)
-    return half + half.swapaxes(1, 2)
+    return np.add(half, half.swapaxes(1, 2), out=out)

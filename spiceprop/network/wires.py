@@ -19,7 +19,8 @@ batch is one product. `dissection` says which tiles are joined to it, and `joini
 derivatives.
 
 Gradient. The joins hand dL/dS from tiles to their parts, down to single cells, where dL/dg = e^T (dL/dS) e /
-(1 + g (r + c))^2. It starts from dL/dtransfer = sum_b v_b e_b^T, with the inputs v_b and e_b = dL/dcurrents.
+(1 + g (r + c))^2. It starts from dL/dtransfer = sum_b v_b e_b^T, with the inputs v_b and e_b = dL/dcurrents. A small
+batch takes less time than a large one, and beyond rows + columns any takes the same.
 
 Time is proportional to cells * shorter side, memory to cells * log(cells).
 """
@@ -87,8 +88,7 @@ class WiredCrossbar:
         s[RIGHT, RIGHT] -= before
         s[TOP, TOP] -= behind
         self._tile = Joined(joins, s.transpose(2, 0, 1))
-        self._ends = [self._tile.kind.sides[side] for side in (LEFT, BOTTOM)]
-        self.transfer = -self._tile.s[tuple(self._ends)]
+        self.transfer = -self._tile.s[LEFT, BOTTOM]
 
     def currents(self, rows: np.ndarray) -> np.ndarray:
         """Column currents (..., columns) in ampere from inputs (..., rows) in volt."""
@@ -102,9 +102,9 @@ class WiredCrossbar:
     def by_conductance(self, rows: np.ndarray, by_current: np.ndarray) -> np.ndarray:
         """dL/dg (rows, columns) in 1/S from inputs (..., rows) and dL/dcurrents (..., columns), summed."""
         rows, by_current = (np.reshape(array, (-1, np.shape(array)[-1])) for array in (rows, by_current))
-        u, v = np.zeros((2, len(self._tile.s), len(rows)))
-        for factor, end, values in zip((u, v), self._ends, (rows, by_current / -2), strict=True):
-            factor[end] = values.T
+        u, v = np.zeros((2, self._tile.kind.ports, len(rows)))
+        u[self._tile.kind.sides[LEFT]] = rows.T
+        v[self._tile.kind.sides[BOTTOM]] = by_current.T / -2
         by_s = self._tile.backwards(u, v)
         found = np.empty(self.transfer.shape)
         found[tuple(self._cells)] = np.einsum("it,tij,jt->t", self._e, by_s, self._e, optimize=True) * self._share**2
