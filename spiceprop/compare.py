@@ -144,7 +144,7 @@ def _simulated_again(
             yield Traces(np.zeros(0), np.zeros((0, network.layers[-1])))
         else:
             run, _ = result.detail
-            yield Traces(run.times[:, 0], run.arrays[-1].x[network.cell.membrane, :, 0])
+            yield Traces(run.times[:, 0], network.potentials(run.arrays[-1].x[network.cell.membrane, :, 0]))
 
 
 def _summary(setting: Setting, trained: RunRecord, found: dict[str, Evaluation], differing: list[Disagreement]) -> dict:

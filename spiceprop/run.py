@@ -211,6 +211,7 @@ def _record_samples(setting: Setting, record: RunRecord, pool: Pool, found: Eval
                 state_names=cell.system.names,
                 states=[array.x[:, :, 0] for array in run.arrays],
                 adjoint=[layer.by_input[:, 0] for layer in back.layers],
+                paired=standing.network.wiring.paired,
                 gradients=standing.gradient(data.test_images[image : image + 1], [result], data.test_index[[image]]),
             )
         )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a run works with: an experiment, its network and its data, and what simulates them."""
 
+import json
 import os
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ from spiceprop.cluster.worker import Job
 from spiceprop.compile.choice import kernels_of
 from spiceprop.compile.neurons import CompiledNeuron, compiled_if_possible
 from spiceprop.data import DataSet, load_data
+from spiceprop.data.sets import GENERATED
 from spiceprop.engines.live import LiveEngine
 from spiceprop.engines.native import NativeEngine
 from spiceprop.engines.tabulated import TabulatedEngine
@@ -144,16 +146,16 @@ def prepare(experiment: Experiment) -> Setting:
         )
     if found.frames and isinstance(network, LiveNetwork):
         raise UserError(f"network.synapse: live synapses take constant inputs, and {data.set} change in time")
-    if found.frames:
-        _check_sequences(experiment)
+    if data.set in GENERATED:
+        _check_generated(experiment, found.frames)
     setting = Setting(experiment, replace(network, frames=found.frames), found)
     return setting.with_imperfections(experiment.imperfections)
 
 
-def _check_sequences(experiment: Experiment) -> None:
-    """Refuse what takes inputs to be constant, or pictures."""
+def _check_generated(experiment: Experiment, frames: int) -> None:
+    """Refuse what takes generated samples to be pictures, and those in time to be constant."""
     name = experiment.data.set
-    if "tabulated" in {section.scheme for section in (experiment.simulation, *experiment.tuning)}:
+    if frames and "tabulated" in {section.scheme for section in (experiment.simulation, *experiment.tuning)}:
         raise UserError(
             f"scheme = 'tabulated' has waveforms under constant currents, and the inputs of {name} change in time: use "
             "'trapezoid'"
@@ -175,7 +177,14 @@ def warm_start(setting: Setting) -> Setting:
     if experiment.training.start is None:
         return setting
     file = experiment.folder / experiment.training.start / "run.h5"
-    found, section = load_run(file).checkpoints[-1].conductances, experiment.network
+    record, section = load_run(file), experiment.network
+    if bool(json.loads(record.experiment)["network"].get("synapse")) != bool(section.synapse):
+        raise UserError(
+            "training.start: one of the two runs has live synapses, whose programmed states are no conductances: start "
+            "from a run of the same kind",
+            str(file),
+        )
+    found = record.checkpoints[-1].conductances
     shapes, wanted = ([g.shape for g in planes] for planes in (found, [bar.g for bar in network.crossbars]))
     if shapes != wanted:
         sizes = [" ".join(f"{rows}x{columns}" for _, rows, columns in each) for each in (shapes, wanted)]

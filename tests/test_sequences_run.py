@@ -126,6 +126,8 @@ def test_rates_are_constant_inputs_of_the_same_network(tmp_path):
         (["tuning.0.engine=native", "tuning.0.scheme=tabulated"], "'tabulated' has waveforms under constant currents"),
         (["distortion.shift=1.0"], "distortion.* moves and bends pictures, and sequences has none"),
         (["network.layers=[16,{channels=2,window=2},10]"], "the rows of sequences are no picture"),
+        (["data.set=sequence_rates", "distortion.shift=1.0"], "distortion.* sequence_rates has none"),
+        (["data.set=sequence_rates", "network.layers=[16,{channels=2,window=2},10]"], "the rows of sequence_rates"),
         (["network.layers=[656,6,10]"], "it needs 16 rows and 10 neurons in the last layer"),
     ],
 )

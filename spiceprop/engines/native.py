@@ -106,7 +106,11 @@ class NativeEngine:
             x, ok = self.kernels.transient(all_currents, self.h, self.scheme, p)
             return ArrayStates(cell, x, np.broadcast_to(all_currents, x.shape[1:]), p), ok
 
-        return relaxed(sweep, lambda found: found[0].x[cell.port], network.crossbars[layer - 1].mutual)
+        def seen(found: tuple[ArrayStates, np.ndarray]) -> np.ndarray:
+            array, ok = found
+            return np.where(ok, array.x[cell.port], array.x.dtype.type(np.nan))
+
+        return relaxed(sweep, seen, network.crossbars[layer - 1].mutual)
 
     def forward(self, network: Network, arrays: list[ArrayStates], labels: np.ndarray, readout: Readout) -> Forward:
         """States with their reading."""

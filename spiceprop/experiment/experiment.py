@@ -72,6 +72,9 @@ class Experiment(Circuit):
                 raise ValueError("imperfections are of resistors: a network of live synapses has none yet")
             if self.training.pulse:
                 raise ValueError("training: pulse is of conductances: live synapses are programmed by their state")
+            others = {part.scheme for part in (self.simulation, *self.tuning)} - {"trapezoid", "euler"}
+            if others:
+                raise ValueError(f"scheme: '{min(others)}' does not simulate live synapses: take trapezoid or euler")
         return self
 
     @model_validator(mode="after")
@@ -107,7 +110,7 @@ class Experiment(Circuit):
         if self.imperfections.wired and self.network.is_direct:
             raise ValueError(
                 'imperfections: wires are not supported with coupling = "direct": their network is solved for columns '
-                "that are held"
+                "that are held. The resistance of drivers is network.row_resistance there"
             )
         return self
 

@@ -196,7 +196,7 @@ class Trainer:
             message = said[0] if said else "the membrane potentials are not finite"
             raise WorkFailed(
                 f"every image of batch {batch + 1} failed: {message}. Try a smaller simulation.t_max, "
-                "or currents nearer to the neuron's range (network.i_scale)"
+                "or currents nearer to the neuron's range (network.v_read, row_gain, i_scale with mirrors)"
             )
         tally(self.record, results, "training")
         self.record.losses.append(float(np.nanmean(losses)))

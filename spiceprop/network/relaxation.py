@@ -31,7 +31,7 @@ def relaxed(
     Parameters
     ----------
     sweep: from what neurons add to each other (points, images, neurons); None for nothing.
-    seen: of a sweep, what they see of each other, (points, images, neurons).
+    seen: of a sweep, what they see of each other, (points, images, neurons); NaN in images that have no solution.
     mutual: (neurons of, neurons into); None where neurons do not see each other.
 
     Raises
@@ -45,9 +45,11 @@ def relaxed(
     for _ in range(MOST_SWEEPS):
         found = sweep(before @ mutual)
         now = seen(found)
-        change, before = np.abs(now - before).max(), now
-        if not change > TOLERANCE[now.dtype.name] * np.ptp(now):
+        # each image by itself: one without a solution is NaN, and does not keep the others from standing
+        moving = np.abs(now - before).max(axis=(0, 2)) > TOLERANCE[now.dtype.name] * np.ptp(now, axis=(0, 2))
+        if not moving.any():
             return found
+        before = np.where(moving[:, None], now, before)
     raise WorkFailed(
         f"the neurons of a layer see each other so much that {MOST_SWEEPS} sweeps do not settle: "
         "network.row_resistance is too large for these conductances"

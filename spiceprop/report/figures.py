@@ -125,9 +125,13 @@ def write_confusions(record: RunRecord, path: Path) -> None:
         axis.set_title(f"{right} of {images} test images right: {100 * right / images:.2f} %")
 
 
-def membranes(sample: SampleRecord, layer: int) -> np.ndarray:
-    """Membrane potentials of a layer, counted from 0 or from behind: (points, neurons) in V."""
-    return sample.states[layer][sample.state_names.index(sample.membrane)]
+def potentials(sample: SampleRecord, layer: int) -> np.ndarray:
+    """What is read out of a layer, counted from 0 or from behind: (points, neurons) in V."""
+    membranes = sample.states[layer][sample.state_names.index(sample.membrane)]
+    if not sample.paired:
+        return membranes
+    plus, minus = np.split(membranes, 2, axis=1)
+    return plus - minus
 
 
 def chosen_neurons(neurons: int) -> np.ndarray:
@@ -142,7 +146,7 @@ def write_waveforms(sample: SampleRecord, path: Path) -> None:
     ------
     UserError: the file cannot be written there.
     """
-    milliseconds, last = 1e3 * sample.times, 1e3 * membranes(sample, -1)
+    milliseconds, last = 1e3 * sample.times, 1e3 * potentials(sample, -1)
     two = len(sample.states) > 1
     with picture(path, rows=1 + two, size=(8, 4 + 3 * two), sharex=True) as axes:
         for neuron in range(last.shape[1]):
@@ -151,7 +155,7 @@ def write_waveforms(sample: SampleRecord, path: Path) -> None:
         axes[0, 0].set_title(f"test image {sample.index}: label {sample.label}, decided {sample.decision}")
         axes[0, 0].set_ylabel("last layer (mV)")
         if two:
-            first = 1e3 * membranes(sample, 0)
+            first = 1e3 * potentials(sample, 0)
             for neuron in chosen_neurons(first.shape[1]):
                 axes[1, 0].plot(milliseconds, first[:, neuron], label=f"neuron {neuron + 1}")
             axes[1, 0].set_ylabel("first layer (mV)")

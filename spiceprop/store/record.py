@@ -43,6 +43,7 @@ class SampleRecord:
     times: (points,) s, with t = 0.
     theta: (points,) integration rule of the step that ends at each point, 1/2 or 1.
     membrane: name of the unknown that is the membrane potential.
+    paired: whether what is read out are differences of two membranes each, those of the first half and of the second.
     state_names: of the unknowns of one neuron.
     states: by layer, (unknowns, points, neurons).
     adjoint: by layer, dloss/du along the input currents, (points, neurons) in 1/A.
@@ -59,6 +60,7 @@ class SampleRecord:
     states: list[np.ndarray]
     adjoint: list[np.ndarray]
     gradients: list[np.ndarray]
+    paired: bool = False
 
 
 @dataclass

@@ -36,9 +36,10 @@ def save_run(record: RunRecord, path: Path) -> None:
         for name, text in record.netlist.items():
             file[f"netlist/{name}"] = text.encode("latin-1")
         _put(file, "checkpoints/updates", np.array([point.updates for point in record.checkpoints], dtype=int), "1")
+        trained = unit_of_synapses(record.experiment)
         for layer in range(len(record.checkpoints[0].conductances) if record.checkpoints else 0):
             planes = np.stack([point.conductances[layer] for point in record.checkpoints])
-            _put(file, f"checkpoints/crossbar_{layer + 1}", planes, "S")
+            _put(file, f"checkpoints/crossbar_{layer + 1}", planes, trained)
         _put(file, "training/loss", np.array(record.losses), "nat")
         _put(file, "training/gradient_norm", np.array(record.norms), "nat per conductance range")
         validation = np.array(record.validation, dtype=float).reshape(-1, 3)
@@ -56,7 +57,7 @@ def save_run(record: RunRecord, path: Path) -> None:
         for name, unit in TEST_UNITS.items():
             _put(file, f"test/{name}", getattr(record.test, name), unit)
         for sample in record.samples:
-            _put_sample(file.create_group(f"samples/{sample.index}"), sample)
+            _put_sample(file.create_group(f"samples/{sample.index}"), sample, trained)
 
 
 def _put(group: h5py.Group, name: str, values: np.ndarray, unit: str) -> None:
@@ -65,8 +66,14 @@ def _put(group: h5py.Group, name: str, values: np.ndarray, unit: str) -> None:
     dataset.attrs["unit"] = unit
 
 
-def _put_sample(group: h5py.Group, sample: SampleRecord) -> None:
-    group.attrs.update({"label": sample.label, "decision": sample.decision, "membrane": sample.membrane})
+def unit_of_synapses(experiment: str) -> str:
+    """Of what is trained, by an experiment as JSON: siemens, or 1 for the states of live synapses."""
+    return "1" if json.loads(experiment).get("network", {}).get("synapse") else "S"
+
+
+def _put_sample(group: h5py.Group, sample: SampleRecord, unit: str) -> None:
+    facts = {"label": sample.label, "decision": sample.decision, "membrane": sample.membrane, "paired": sample.paired}
+    group.attrs.update(facts)
     _put(group, "time", sample.times, "s")
     _put(group, "theta", sample.theta, "1")
     for layer, (states, adjoint) in enumerate(zip(sample.states, sample.adjoint, strict=True), start=1):
@@ -74,7 +81,7 @@ def _put_sample(group: h5py.Group, sample: SampleRecord) -> None:
         group[f"layer_{layer}/states"].attrs["names"] = sample.state_names
         _put(group, f"layer_{layer}/adjoint", adjoint, "1/A")
     for layer, gradient in enumerate(sample.gradients, start=1):
-        _put(group, f"layer_{layer}/gradient", gradient, "1/S")
+        _put(group, f"layer_{layer}/gradient", gradient, "1" if unit == "1" else f"1/{unit}")
 
 
 def load_run(path: Path) -> RunRecord:
@@ -187,4 +194,5 @@ def _read_sample(group: h5py.Group, index: int) -> SampleRecord:
         states=[layer["states"][()] for layer in layers],
         adjoint=[layer["adjoint"][()] for layer in layers],
         gradients=[layer["gradient"][()] for layer in layers],
+        paired=bool(group.attrs.get("paired", False)),
     )

@@ -87,6 +87,11 @@ class CircuitNetwork(nn.Module):
     def from_experiment(cls, path: Path | str, settings: list[str] | None = None, **words) -> Self:
         """The network of an experiment before training; ``settings`` are ``section.key=value``."""
         experiment = load_experiment(path, settings)
+        if experiment.imperfections.on:
+            raise UserError(
+                "[imperfections] are no part of a module yet: give the setting imperfections={} for the ideal network",
+                str(path),
+            )
         return cls(experiment, **{"seed": experiment.training.seed, **words})
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:

@@ -16,8 +16,9 @@ from spiceprop.engines.native import NativeEngine
 from spiceprop.engines.ngspice import Simulator
 from spiceprop.errors import UserError, WorkFailed
 from spiceprop.network import Network, Readout, backward, forward
+from spiceprop.report.figures import potentials
 from spiceprop.run import run_experiment
-from spiceprop.store.run_file import load_run
+from spiceprop.store.run_file import load_run, load_sample, saved_samples
 from spiceprop.trained import evaluate_run
 
 LABELS = np.array([0, 1])
@@ -164,6 +165,23 @@ def test_drivers_too_weak_for_their_rows_are_said_so(samples):
         engine.simulate(wild, wild.input_currents(samples).astype(np.float32))
 
 
+def test_an_image_without_a_solution_leaves_the_others_as_they_are():
+    network = direct_network("rows", 3e5, reduced=True)
+    engine, good = NativeEngine(network, "trapezoid"), np.random.default_rng(4).random((3, 4))
+    alone, beside = (
+        engine.simulate(network, network.input_currents(batch).astype(np.float32))
+        for batch in (good, np.vstack([good, [[1e30, 0, 0, 0]]]))
+    )
+    assert alone.solved.tolist() == [True] * 3
+    assert beside.solved.tolist() == [True] * 3 + [False]
+    gradients_of = []
+    for waves in (alone, beside):
+        run = engine.forward(network, waves.chosen(waves.solved), np.array([0, 1, 0]), READOUT)
+        gradients_of.append([run.reading.scores, *engine.backward(network, run).by_weight])
+    for one, other in zip(*gradients_of, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5 * np.abs(one).max())
+
+
 @pytest.mark.parametrize(("bipolar", "driver"), KINDS)
 def test_gradient_of_the_reduction_is_that_of_its_matrices(bipolar, driver):
     crossbar = direct_network(bipolar, driver, reduced=True).crossbars[0]
@@ -234,6 +252,9 @@ def test_a_run_is_stopped_and_goes_on_bit_for_bit_and_either_engine_evaluates_it
     start = one.checkpoints[0].conductances
     moved = [g - h for g, h in zip(one.checkpoints[-1].conductances, start, strict=True)]
     assert any(np.abs(plus + minus).max() > 1e-10 for plus, minus in moved), "cells move by themselves, not as pairs"
+    sample = load_sample(tmp_path / "a" / "run.h5", saved_samples(tmp_path / "a" / "run.h5")[0])
+    assert potentials(sample, -1).shape == (len(sample.times), 10)
+    assert sample.states[-1].shape[-1] == (20 if bipolar == "columns" else 10)
     native = evaluate_run(tmp_path / "a", limit=None, progress=Counted(), engine="native")
     assert abs(native["test_accuracy"] - whole["test_accuracy"]) <= 1 / 32
 

@@ -3,6 +3,7 @@
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 from small_runs import DIGITS, Counted, StopsAfter, datasets, run, same, tiny
@@ -111,3 +112,23 @@ def test_other_definitions_of_one_name_are_refused(tmp_path):
 def test_supplies_and_parameters_reach_the_synapse():
     found = Synapse.from_netlist(read_netlist(DIGITS.parents[1] / "models" / "vteam.lib"), "vteam", {"ron": 5e3})
     assert found.values[found.symbols["ron"]] == 5e3
+
+
+def test_states_have_no_unit_and_start_from_states_alone(trained, tmp_path):
+    with h5py.File(trained / "run.h5") as file:
+        assert file["checkpoints/crossbar_1"].attrs["unit"] == "1"
+        assert next(iter(file["samples"].values()))["layer_1/gradient"].attrs["unit"] == "1"
+    resistors = tmp_path / "resistors"
+    run(tiny("network.layers=[64,3,10]"), resistors)
+    with pytest.raises(UserError, match="one of the two runs has live synapses"):
+        run(few(f"training.start={resistors}"), tmp_path / "live")
+    with pytest.raises(UserError, match="one of the two runs has live synapses"):
+        run(tiny("network.layers=[64,3,10]", f"training.start={trained}"), tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    "settings", [["simulation.scheme=linear"], ["tuning=[{engine='native', scheme='linear', batch=8, rate=0.001}]"]]
+)
+def test_a_scheme_that_has_no_synapses_is_refused_before_anything_is_done(settings):
+    with pytest.raises(UserError, match="'linear' does not simulate live synapses"):
+        few(*settings)

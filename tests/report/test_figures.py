@@ -11,7 +11,7 @@ from small_runs import run, tiny
 
 from spiceprop.errors import UserError
 from spiceprop.learning.stages import stages
-from spiceprop.report.figures import chosen_neurons, confusions, membranes, smoothed, training_curves
+from spiceprop.report.figures import chosen_neurons, confusions, potentials, smoothed, training_curves
 from spiceprop.store.run_file import load_run, load_sample, saved_samples
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -68,8 +68,8 @@ def test_waveforms_are_the_membranes_of_a_saved_sample(folder):
     file = folder / "run.h5"
     first, *_ = saved_samples(file)
     sample = load_sample(file, first)
-    assert membranes(sample, 0).shape == (len(sample.times), 8)
-    np.testing.assert_allclose(membranes(sample, -1)[0], 0.025)  # ic= of the netlist
+    assert potentials(sample, 0).shape == (len(sample.times), 8)
+    np.testing.assert_allclose(potentials(sample, -1)[0], 0.025)  # ic= of the netlist
     assert chosen_neurons(3).tolist() == [0, 1, 2]
     assert chosen_neurons(500)[[0, -1]].tolist() == [0, 499]
 

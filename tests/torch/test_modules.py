@@ -224,6 +224,11 @@ def test_wrong_requests_are_refused(words, said):
         NeuronLayer(4, 3, MIF, **{"engine": "native", "t_stop": 10e-3, **words})
 
 
+def test_an_experiment_with_imperfections_is_refused():
+    with pytest.raises(UserError, match=r"give the setting imperfections=\{\}"):
+        CircuitNetwork.from_experiment(NETLISTS.parent / "experiments" / "digits.toml", ["imperfections.variation=0.1"])
+
+
 def test_samples_of_another_size_are_refused():
     with pytest.raises(UserError, match=r"samples are \(images, 4\) for this network, found \(2, 5\)"):
         network_of("native")(torch.rand(2, 5))
