@@ -80,7 +80,9 @@ class ConductanceOptimiser:
         training, section = experiment.training, section or experiment.training
         self.bounds = Bounds(*experiment.network.bounds)
         self.clip, self.low = training.clip, experiment.network.pairs == "low"
-        self.cells = [Accumulator(g, training.pulse) for g in conductances] if training.pulse else []
+        self.cells = [
+            Accumulator(g, training.pulse, *experiment.network.bounds) for g in conductances if training.pulse
+        ]
         self.theta = [torch.tensor((g - self.bounds.g_min) / self.bounds.span) for g in conductances]
         network = experiment.network
         # of both cells of a pair at once, or of cells as they stand in the array
@@ -116,6 +118,8 @@ class ConductanceOptimiser:
                 for plane in (plus, minus):
                     plane.clamp_(0.0, 1.0)
                 move.zero_()
+            if self.cells:
+                self.cells = [cells.in_whole_steps(g) for cells, g in zip(self.cells, self._wanted(), strict=True)]
         self._advance_schedule(1)
         return norm
 
@@ -125,15 +129,16 @@ class ConductanceOptimiser:
 
     def conductances(self) -> list[np.ndarray]:
         """Those in the circuit, (2, rows, columns) each, in siemens, within the bounds."""
+        return [cells.programmed.copy() for cells in self.cells] or self._wanted()
+
+    def _wanted(self) -> list[np.ndarray]:
+        """What theta stands for."""
         low, high, found = self.bounds.g_min, self.bounds.g_max, []
         for theta in self.theta:
             g = theta.numpy() * self.bounds.span
             g += low
             found.append(np.clip(g, low, high, out=g))
-        if not self.cells:
-            return found
-        self.cells = [cells.in_whole_steps(g) for cells, g in zip(self.cells, found, strict=True)]
-        return [cells.programmed.copy() for cells in self.cells]
+        return found
 
     def state(self) -> dict[str, np.ndarray]:
         """All that a resumed run needs, as arrays."""

@@ -6,19 +6,26 @@ pending. A cell is due when that exceeds a step, and then whatever is pending is
 many small updates are not lost, and a cell that is nearly right is left in peace. T. Gokmen and Y. Vlasov, Frontiers in
 Neuroscience 10 (2016), say why an array that drops or repeats small updates does not learn; M. Courbariaux et al.,
 NeurIPS 2015, keep the exact value beside the coarse one.
+
+Pulses are counted: what is a whole number of steps but for rounding is one, so what was carried out is not carried out
+again; and a cell that rounding would take across a bound of its device stands on it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+ROUNDING = 1e-9  # of a number of steps
 
 
 @dataclass(frozen=True)
 class Accumulator:
-    """Cells as they are programmed, (...) in S, and the step in S that an update has to exceed."""
+    """Cells as they are programmed, (...) in S, the step in S that an update has to exceed, and a cell's bounds."""
 
     programmed: np.ndarray
     step: float
+    low: float = -np.inf
+    high: float = np.inf
 
     def pending(self, wanted: np.ndarray) -> np.ndarray:
         """(...) in S, what is not carried out yet."""
@@ -32,8 +39,9 @@ class Accumulator:
         """After those cells came to these conductances; where they did not get, stays pending."""
         programmed = self.programmed.copy()
         programmed[cells] = conductances
-        return Accumulator(programmed, self.step)
+        return replace(self, programmed=programmed)
 
     def in_whole_steps(self, wanted: np.ndarray) -> "Accumulator":
         """After as many whole steps as are pending, each as good as the other: an ideal pulse a step."""
-        return Accumulator(self.programmed + self.step * np.trunc(self.pending(wanted) / self.step), self.step)
+        steps = np.trunc(self.pending(wanted) / self.step * (1 + ROUNDING))
+        return replace(self, programmed=np.clip(self.programmed + self.step * steps, self.low, self.high))

@@ -151,6 +151,30 @@ def test_pulses_that_are_pending_are_restored_bit_for_bit(start, cut):
         assert same(uncut.conductances(), resumed.conductances())
 
 
+def test_how_often_conductances_are_read_changes_nothing(start):
+    words = ["training.rate=2e-2", "training.schedule=constant", f"training.pulse={PULSE}"]
+    often, never = optimiser(start, 20, *words), optimiser(start, 20, *words)
+    for gradients in draws(7, 20, 1.0):
+        often.step(gradients)
+        for _ in range(2):
+            often.conductances()
+        never.step(gradients)
+        assert same(list(often.state().values()), list(never.state().values()))
+
+
+def test_with_pulses_conductances_stay_in_their_bounds(start):
+    """From whole numbers of pulses above the lower one, by gradients that go back to it."""
+    pulse = 1e-8
+    near = [np.arange(g.size).reshape(g.shape) * pulse + LOW for g in start]
+    tested = optimiser(near, 10, "training.optimiser=sgd", "training.rate=1", f"training.pulse={pulse}")
+    lowest = HIGH
+    for gradients in draws(2, 10, 1e3):
+        tested.step(gradients)
+        assert all(((g >= LOW) & (g <= HIGH)).all() for g in tested.conductances())
+        lowest = min(lowest, *(g.min() for g in tested.conductances()))
+    assert lowest == pytest.approx(LOW, rel=1e-12)
+
+
 def test_state_is_a_copy_that_later_steps_leave_alone(start):
     tested = optimiser(start, 10)
     for gradients in draws(6, 2, 1.0):

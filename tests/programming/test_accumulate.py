@@ -49,3 +49,26 @@ def test_where_a_cell_did_not_get_stays_pending():
     assert after.due(wanted).tolist() == [True, False, True, True]
     np.testing.assert_allclose(after.pending(wanted), [5e-6, 0.1e-6, 3e-6, 5e-6])
     assert not cells.programmed.any()
+
+
+@pytest.mark.parametrize("step", [1e-8, 1e-7, STEP])
+def test_what_was_carried_out_is_not_carried_out_again(step):
+    """Whole numbers of steps that rounding leaves a little short among them."""
+    generator = np.random.default_rng(4)
+    start = generator.uniform(4e-5, 6e-5, 20_000)
+    wanted = start + step * np.concatenate([generator.integers(-9, 10, 10_000), generator.uniform(-9, 9, 10_000)])
+    once = Accumulator(start, step).in_whole_steps(wanted)
+    np.testing.assert_array_equal(once.in_whole_steps(wanted).programmed, once.programmed)
+    np.testing.assert_allclose(once.programmed[:10_000], wanted[:10_000], rtol=1e-12)
+
+
+@pytest.mark.parametrize("step", [1e-8, STEP])
+def test_cells_do_not_leave_their_bounds_by_rounding(step):
+    bounds = (1e-6, 1e-4)
+    above = bounds[0] + step * np.arange(90)
+    below = bounds[1] - step * np.arange(90)
+    for start, wanted in ((above, bounds[0]), (below, bounds[1])):
+        cells = Accumulator(start, step, *bounds).in_whole_steps(np.full(90, wanted))
+        assert (cells.programmed >= bounds[0]).all()
+        assert (cells.programmed <= bounds[1]).all()
+        np.testing.assert_allclose(cells.programmed, wanted, rtol=1e-12)

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 from programmed_cells import MODELS
-from small_runs import ENVIRONMENT, SHORT, Counted, StopsAfter, run, tiny
+from small_runs import ENVIRONMENT, SHORT, Counted, StopsAfter, datasets, run, same, tiny
 
 from spiceprop.errors import UserError, WorkFailed
 from spiceprop.programming import program as module
@@ -22,10 +22,11 @@ from spiceprop.programming.program import program_run
 from spiceprop.programming.record import UNITS, load_programmed
 from spiceprop.programming.report import Report
 from spiceprop.programming.write_verify import Status
-from spiceprop.run import PROGRAMMED, PROGRAMMED_PICTURE
+from spiceprop.run import PROGRAMMED, PROGRAMMED_PICTURE, run_experiment
 from spiceprop.store.run_file import load_run, save_run
 from spiceprop.trained import evaluate_run
 
+NATIVE = "simulation.engine=native"
 VTEAM = f"{MODELS / 'vteam.lib'}:vteam"
 
 
@@ -279,7 +280,7 @@ def test_a_run_that_is_made_anew_takes_what_was_programmed_with_it(done):
 
 
 def test_training_with_pulses_moves_cells_in_whole_steps_and_still_learns(tmp_path):
-    settings = ("training.epochs=12", "data.train=96", "simulation.engine=native")
+    settings = ("training.epochs=12", "data.train=96", NATIVE)
     ideal, found = (run(tiny(*settings, *more), tmp_path / str(len(more))) for more in ((), ("training.pulse=1e-6",)))
     record = load_run(tmp_path / "1" / "run.h5")
     first, last = record.checkpoints[0].conductances, record.checkpoints[-1].conductances
@@ -289,6 +290,19 @@ def test_training_with_pulses_moves_cells_in_whole_steps_and_still_learns(tmp_pa
         assert np.ptp(np.round(steps)) > 3
     assert np.mean(record.losses[-4:]) < 0.9 * np.mean(record.losses[:4])
     assert found["test_accuracy"] > 0.5 * ideal["test_accuracy"]
+
+
+def test_a_stopped_training_with_pulses_continues_bit_for_bit_and_can_be_started_from(tmp_path):
+    words = ("training.pulse=1e-8", "training.rate=0.5", "training.epochs=6", "network.pairs=low", NATIVE)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    run(tiny(*words), whole)
+    with pytest.raises(WorkFailed):
+        run_experiment(tiny(*words), cut, resume=False, force=False, progress=StopsAfter(70))
+    run(tiny(*words), cut, resume=True)
+    assert same(datasets(cut / "run.h5"), datasets(whole / "run.h5"))
+    run(tiny(*words, f"training.start={json.dumps(str(whole))}"), tmp_path / "next")
+    first = load_run(tmp_path / "next" / "run.h5").checkpoints[0].conductances
+    assert all(map(np.array_equal, first, load_run(whole / "run.h5").checkpoints[-1].conductances))
 
 
 def test_the_network_is_evaluated_with_what_its_cells_came_to(done, call):
