@@ -12,7 +12,7 @@ from spiceprop.programming.conditions import conditions_of
 from spiceprop.programming.crew import Crew
 from spiceprop.programming.curve import Curve, measured
 from spiceprop.programming.device import Device, read_device
-from spiceprop.programming.write_verify import Cells, Outcome, write_verify
+from spiceprop.programming.write_verify import Outcome, Targets, write_verify
 
 MODELS = Path(__file__).parents[1] / "models"
 G_MIN, G_MAX, LEVELS = 1e-6, 1e-4, 16
@@ -50,14 +50,14 @@ def pulsed(
     return [array.pulse(np.array(volts, dtype=float)) for volts in heights]
 
 
-def cells_of(wanted, start=None, stuck=None, **parameters) -> Cells:
+def cells_of(wanted, start=None, stuck=None, **parameters) -> Targets:
     wanted = np.asarray(wanted, dtype=float)
     start = np.zeros(len(wanted)) if start is None else np.asarray(start, dtype=float)
     fixed = np.full(len(wanted), np.nan) if stuck is None else np.asarray(stuck, dtype=float)
-    return Cells(wanted, {name: np.asarray(values, dtype=float) for name, values in parameters.items()}, fixed, start)
+    return Targets(wanted, {name: np.asarray(values, dtype=float) for name, values in parameters.items()}, fixed, start)
 
 
-def programmed(crew: Crew, cells: Cells, tolerance: float = TOLERANCE) -> tuple[Curve, Outcome]:
+def programmed(crew: Crew, cells: Targets, tolerance: float = TOLERANCE) -> tuple[Curve, Outcome]:
     curve = crew.call(measured)
     return curve, crew.call(write_verify, curve, tolerance, cells)
 

@@ -20,8 +20,8 @@ from spiceprop.programming.accumulate import Accumulator
 from spiceprop.programming.crew import Crew
 from spiceprop.programming.curve import Curve, measured
 from spiceprop.programming.plan import Plan, Request, planned
-from spiceprop.programming.record import Programmed, flat, load_programmed, save_programmed
-from spiceprop.programming.write_verify import Cells, Status, write_verify
+from spiceprop.programming.record import ProgrammedArray, flat, load_programmed, save_programmed
+from spiceprop.programming.write_verify import Status, Targets, write_verify
 from spiceprop.run import PROGRAMMED
 from spiceprop.stopping import stoppable
 from spiceprop.store.lock import locked
@@ -31,7 +31,7 @@ SAVED_EVERY = 5.0  # seconds
 LOCK = "log.txt"
 
 
-def program_run(request: Request, progress: Progress) -> Programmed:
+def program_run(request: Request, progress: Progress) -> ProgrammedArray:
     """Program a run's crossbars, or what is left of them; written into the run's folder.
 
     Raises
@@ -64,10 +64,10 @@ def program_run(request: Request, progress: Progress) -> Programmed:
         return record
 
 
-def _record(plan: Plan) -> Programmed:
+def _record(plan: Plan) -> ProgrammedArray:
     """Of this request: as far as it is done, or new."""
     folder, text = plan.request.folder, json.loads(json.dumps(plan.text))
-    new = Programmed.empty(text, plan.about, plan.wanted, plan.chosen, plan.device.capacitors)
+    new = ProgrammedArray.empty(text, plan.about, plan.wanted, plan.chosen, plan.device.capacitors)
     if not (folder / PROGRAMMED).exists() or plan.request.force:
         if plan.request.start == "programmed":
             raise UserError(f"--start programmed: {folder} holds no {PROGRAMMED} to start from")
@@ -88,7 +88,7 @@ def _record(plan: Plan) -> Programmed:
     return _going_on(plan, found, new)
 
 
-def _going_on(plan: Plan, found: Programmed, new: Programmed) -> Programmed:
+def _going_on(plan: Plan, found: ProgrammedArray, new: ProgrammedArray) -> ProgrammedArray:
     """A new request in an array that holds something: cells that are not due stay as they are."""
     path = str(plan.request.folder / PROGRAMMED)
     if not found.complete:
@@ -111,7 +111,7 @@ def _stuck(plan: Plan) -> np.ndarray:
 
 
 def _program(
-    plan: Plan, curve: Curve, record: Programmed, crew: Crew, progress: Progress, save: Callable[[], None]
+    plan: Plan, curve: Curve, record: ProgrammedArray, crew: Crew, progress: Progress, save: Callable[[], None]
 ) -> None:
     """What is left."""
     cells = len(record.wanted)
@@ -131,7 +131,7 @@ def _program(
         (
             curve,
             plan.tolerance,
-            Cells(
+            Targets(
                 record.wanted[chunk],
                 {name: values[chunk] for name, values in parameters.items()},
                 stuck[chunk],

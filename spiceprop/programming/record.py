@@ -34,7 +34,7 @@ UNITS = {
 
 
 @dataclass(eq=False)
-class Programmed:
+class ProgrammedArray:
     """Arrays are (cells,), one crossbar behind the other, each as (2, rows, columns); ``state`` has one more axis.
 
     Attributes
@@ -69,7 +69,7 @@ class Programmed:
     @classmethod
     def empty(
         cls, request: dict, about: dict, conductances: list[np.ndarray], chosen: np.ndarray, capacitors: int
-    ) -> "Programmed":
+    ) -> "ProgrammedArray":
         """With nothing done yet; ``conductances`` by crossbar are what is wanted."""
         wanted = flat(conductances)
         cells = len(wanted)
@@ -113,7 +113,7 @@ def flat(arrays: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([array.ravel() for array in arrays])
 
 
-def save_programmed(record: Programmed, path: Path) -> None:
+def save_programmed(record: ProgrammedArray, path: Path) -> None:
     with whole_hdf5(path) as file:
         file.attrs.update({"schema": SCHEMA, "seconds": record.seconds})
         file.attrs.update({name: json.dumps(getattr(record, name), sort_keys=True) for name in ("request", "about")})
@@ -124,7 +124,7 @@ def save_programmed(record: Programmed, path: Path) -> None:
                 dataset.attrs["unit"] = unit
 
 
-def load_programmed(folder: Path) -> Programmed:
+def load_programmed(folder: Path) -> ProgrammedArray:
     """Of a run's folder.
 
     Raises
@@ -140,7 +140,7 @@ def load_programmed(folder: Path) -> Programmed:
             arrays = {name: np.concatenate([_by_cell(group[name][()], name) for group in groups]) for name in UNITS}
             shapes = [tuple(group["wanted"].shape) for group in groups]
             texts = [json.loads(file.attrs[name]) for name in ("request", "about")]
-            return Programmed(*texts, shapes, **arrays, seconds=float(file.attrs["seconds"]))
+            return ProgrammedArray(*texts, shapes, **arrays, seconds=float(file.attrs["seconds"]))
     except FOREIGN as error:
         raise UserError(f"not a whole {PROGRAMMED} ({error}): remove it, and program again", file=str(path)) from error
     except OSError as error:

@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from spiceprop.programming.record import Programmed
+from spiceprop.programming.record import ProgrammedArray
 from spiceprop.programming.write_verify import Status
 from spiceprop.report.picture import picture
 from spiceprop.run import PROGRAMMED, PROGRAMMED_PICTURE
@@ -21,7 +21,7 @@ MOST_LEVELS = 1.0  # off, in the histogram; the rest is in its last bars
 class Report:
     """Of the programming of a run's ``folder``; all numbers are of the cells that were chosen."""
 
-    record: Programmed
+    record: ProgrammedArray
     folder: Path
 
     @property

@@ -35,7 +35,7 @@ class Status(IntEnum):
 
 
 @dataclass(frozen=True)
-class Cells:
+class Targets:
     """What is to be programmed; all arrays are (cells,).
 
     Attributes
@@ -84,7 +84,7 @@ class Outcome:
         return ((field.name, getattr(self, field.name)) for field in fields(self))
 
 
-def write_verify(device: Device, conditions: Conditions, curve: Curve, tolerance: float, cells: Cells) -> Outcome:
+def write_verify(device: Device, conditions: Conditions, curve: Curve, tolerance: float, cells: Targets) -> Outcome:
     """Program cells, in this process's ngspice.
 
     Raises
@@ -95,7 +95,7 @@ def write_verify(device: Device, conditions: Conditions, curve: Curve, tolerance
 
 
 class _Programming:
-    def __init__(self, device: Device, conditions: Conditions, curve: Curve, tolerance: float, cells: Cells):
+    def __init__(self, device: Device, conditions: Conditions, curve: Curve, tolerance: float, cells: Targets):
         self.device, self.conditions, self.curve = device, conditions, curve
         self.tolerance, self.cells = tolerance, cells
         self.heights = Heights(conditions, len(cells))
