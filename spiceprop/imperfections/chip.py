@@ -88,7 +88,7 @@ class Chip:
     def program(self, wanted: np.ndarray, layer: int, draw: Draw) -> Cells:
         """What stands in a layer's cells, from what is wanted (2, rows, columns)."""
         section, g = self.section, wanted
-        stuck_at, making_up, held = self._stuck(g.shape, layer, draw), None, None
+        stuck_at, making_up, held = self.stuck_at(g.shape, layer, draw), None, None
         if stuck_at is not None and section.compensate:
             making_up = np.isnan(stuck_at) & ~np.isnan(stuck_at[::-1])
             needed = np.where(making_up, g + (stuck_at - g)[::-1], np.where(np.isnan(stuck_at), g, stuck_at))
@@ -109,7 +109,7 @@ class Chip:
             g, slope = np.where(moving, g, stuck_at), np.where(moving, slope, 0.0)
         return Cells(g, slope if held is None else np.where(held, 0.0, slope), making_up)
 
-    def _stuck(self, shape: tuple[int, ...], layer: int, draw: Draw) -> np.ndarray | None:
+    def stuck_at(self, shape: tuple[int, ...], layer: int, draw: Draw) -> np.ndarray | None:
         """Where each cell is stuck, in siemens, and NaN for one that is not; None where none is."""
         low, high = self.section.stuck_low, self.section.stuck_high
         if not (low or high):

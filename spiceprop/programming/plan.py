@@ -58,6 +58,7 @@ class Plan:
     Attributes
     ----------
     bounds: lowest and highest conductance of the run, S.
+    stuck: (cells,) conductance of stuck cells, S; NaN for the others.
     wanted, before: by crossbar, the last checkpoint's conductances and those of the one before it.
     chosen: (cells,) which are programmed.
     """
@@ -67,6 +68,7 @@ class Plan:
     conditions: Conditions
     variation: Variation
     bounds: tuple[float, float]
+    stuck: np.ndarray
     wanted: list[np.ndarray]
     before: list[np.ndarray] | None
     chosen: np.ndarray
@@ -88,7 +90,7 @@ class Plan:
             "device": self.request.device,
             "library": hashlib.sha256(self.device.text.encode()).hexdigest(),
             "values": self.device.values,
-            "variation": asdict(self.variation),
+            "variation": asdict(self.variation) | {"stuck_cells": _digest(self.stuck)},
             "bounds": list(self.bounds),
             "shapes": [list(bar.shape) for bar in self.wanted],
             "read": self.conditions.read,
@@ -104,7 +106,7 @@ class Plan:
             "tolerance": self.request.tolerance,
             "layers": sorted(self.request.layers),
             "start": self.request.start,
-            "wanted": hashlib.sha256(flat(self.wanted).tobytes()).hexdigest(),
+            "wanted": _digest(flat(self.wanted)),
         }
 
 
@@ -112,11 +114,18 @@ def planned(request: Request) -> Plan:
     """Read the run and the device, and check that they fit."""
     run = load_run(request.folder / "run.h5")
     section = experiment_of(run, request.folder).network
+    if section.synapse is not None:
+        raise UserError(
+            f"network.synapse = '{section.synapse}': what this run has trained are states of live synapses, and "
+            "'program' writes conductances; it takes runs without network.synapse",
+            str(request.folder / "run.h5"),
+        )
     bounds = (section.g_min, section.g_max)
     device = _with_range(read_device(request.device, request.values, request.libraries), bounds)
     variation = variation_of(device, request.vary, request.stuck, request.seed)
     conditions = conditions_of(device.name, request.pulse)
     wanted = run.checkpoints[-1].conductances
+    stuck = variation.stuck_at([bar.shape for bar in wanted], *bounds)
     unknown = sorted(set(request.layers) - set(range(1, len(wanted) + 1)))
     if unknown:
         raise UserError(f"--layer {unknown[0]}: the run has crossbars 1 to {len(wanted)}")
@@ -129,7 +138,11 @@ def planned(request: Request) -> Plan:
         ngspice = simulator.version
     device = device.compiled(ngspice)
     about = {"ngspice": str(ngspice), "cells_as": "compiled" if device.library else "B sources"}
-    return Plan(request, device, conditions, variation, bounds, wanted, before, chosen, about)
+    return Plan(request, device, conditions, variation, bounds, stuck, wanted, before, chosen, about)
+
+
+def _digest(values: np.ndarray) -> str:
+    return hashlib.sha256(values.tobytes()).hexdigest()
 
 
 def _with_range(device: Device, bounds: tuple[float, float]) -> Device:

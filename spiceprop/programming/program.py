@@ -96,7 +96,7 @@ def _going_on(plan: Plan, found: ProgrammedArray, new: ProgrammedArray) -> Progr
     different = [name for name, value in new.request["array"].items() if found.request["array"].get(name) != value]
     if different:
         raise UserError(f"it is another array of devices ({', '.join(different)} differ)", path)
-    if (plan.chosen & np.isnan(found.state).all(axis=1) & ~_stuck(plan)).any():
+    if (plan.chosen & np.isnan(found.state).all(axis=1) & np.isnan(plan.stuck)).any():
         raise UserError("not all crossbars that are asked for were programmed there: give the same --layer", path)
     due = Accumulator(found.conductance, plan.tolerance).due(new.wanted) & plan.chosen
     left = plan.chosen & ~due
@@ -104,10 +104,6 @@ def _going_on(plan: Plan, found: ProgrammedArray, new: ProgrammedArray) -> Progr
     new.state, new.done = found.state, ~due
     new.status[left] = Status.OK
     return new
-
-
-def _stuck(plan: Plan) -> np.ndarray:
-    return ~np.isnan(plan.variation.stuck_at(len(plan.chosen), *plan.bounds))
 
 
 def _program(
@@ -119,7 +115,6 @@ def _program(
     chunks = [at + np.flatnonzero(~record.done[at : at + CHUNK]) for at in range(0, cells, CHUNK)]
     chunks = [chunk for chunk in chunks if len(chunk)]
     parameters = plan.variation.parameters(plan.device, cells)
-    stuck = plan.variation.stuck_at(cells, *plan.bounds)
     starts = {
         "high-resistance": lambda: np.zeros(cells),
         "checkpoint": lambda: curve.state_of(flat(plan.before)),
@@ -134,7 +129,7 @@ def _program(
             Targets(
                 record.wanted[chunk],
                 {name: values[chunk] for name, values in parameters.items()},
-                stuck[chunk],
+                plan.stuck[chunk],
                 start[chunk],
             ),
         )

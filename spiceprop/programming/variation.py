@@ -2,16 +2,19 @@
 """What is different about each cell's device: parameters from device to device, and cells that are stuck.
 
 A varied parameter is its typical value times exp(sigma n), n normal: log-normal, as spreads of filamentary devices are
-reported. A stuck cell is a resistor of the lowest or the highest conductance of the run, either as likely. All of it
-follows from the seed and a cell's place alone.
+reported. A stuck cell is a resistor of the lowest or the highest conductance of the run, either as likely. Which cells
+are stuck is drawn as [imperfections] draws it (`imperfections.chip`): one seed is one array. All of it follows from the
+seed and a cell's place alone.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from spiceprop.errors import UserError
+from spiceprop.imperfections import Chip, Imperfections
 from spiceprop.programming.conditions import number_of
 from spiceprop.programming.device import Device
 
@@ -27,17 +30,21 @@ class Variation:
     def parameters(self, device: Device, cells: int) -> dict[str, np.ndarray]:
         """(cells,) values of each parameter that varies."""
         return {
-            name: device.default(name) * np.exp(sigma * self._generator(1 + index).standard_normal(cells))
-            for index, (name, sigma) in enumerate(sorted(self.spread.items()))
+            name: device.default(name) * np.exp(sigma * self._generator(number).standard_normal(cells))
+            for number, (name, sigma) in enumerate(sorted(self.spread.items()), start=1)
         }
 
-    def stuck_at(self, cells: int, low: float, high: float) -> np.ndarray:
-        """(cells,) conductance of stuck cells, ``low`` or ``high``; NaN for the others."""
-        chance = self._generator(0).random((2, cells))
-        return np.where(chance[0] < self.stuck, np.where(chance[1] < 0.5, low, high), np.nan)
+    def stuck_at(self, shapes: Sequence[tuple[int, ...]], low: float, high: float) -> np.ndarray:
+        """(cells,) conductance of the stuck cells of crossbars, ``low`` or ``high``; NaN for the others."""
+        if not self.stuck:
+            return np.full(sum(map(math.prod, shapes)), np.nan)
+        half = self.stuck / 2
+        chip = Chip(Imperfections(stuck_low=half, stuck_high=half, seed=self.seed), low, high)
+        draw = chip.draw_of_evaluation()
+        return np.concatenate([chip.stuck_at(shape, layer, draw).ravel() for layer, shape in enumerate(shapes, 1)])
 
-    def _generator(self, stream: int) -> np.random.Generator:
-        return np.random.default_rng([self.seed, stream])
+    def _generator(self, parameter: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, parameter])
 
 
 def variation_of(device: Device, words: Iterable[str], stuck: float, seed: int) -> Variation:

@@ -13,9 +13,10 @@ import h5py
 import numpy as np
 import pytest
 from programmed_cells import MODELS
-from small_runs import ENVIRONMENT, SHORT, Counted, StopsAfter, datasets, run, same, tiny
+from small_runs import DIGITS, ENVIRONMENT, SHORT, Counted, StopsAfter, datasets, run, same, tiny
 
 from spiceprop.errors import UserError, WorkFailed
+from spiceprop.imperfections import Chip, Imperfections
 from spiceprop.programming import program as module
 from spiceprop.programming.plan import Request
 from spiceprop.programming.program import program_run
@@ -160,6 +161,26 @@ def test_variation_and_stuck_cells_give_every_status(folder, call):
     assert said["within_half_level"] == pytest.approx(1 - off.mean())
     stuck = record.conductance[record.status == Status.STUCK]
     assert np.isclose(stuck[:, None], [[1e-6, 1e-4]], rtol=1e-6).any(axis=1).all()
+
+
+def test_a_stuck_array_is_the_one_that_imperfections_have_with_the_same_seed(folder):
+    record = programmed(Request(folder, VTEAM, stuck=0.1, seed=4, workers=1))
+    found, wanted = record.by_crossbar("conductance"), record.by_crossbar("wanted")
+    chip = Chip(Imperfections(stuck_low=0.05, stuck_high=0.05, seed=4), 1e-6, 1e-4)
+    for layer, (reached, asked) in enumerate(zip(found, wanted, strict=True), 1):
+        cells = chip.program(asked, layer, chip.draw_of_evaluation())
+        stuck = cells.slope == 0
+        assert stuck.any()
+        np.testing.assert_allclose(reached[stuck], cells.g[stuck], rtol=1e-6)
+
+
+def test_states_of_live_synapses_are_not_programmed_as_siemens(tmp_path):
+    few = ["data.train=8", "data.validation=0", "data.test=4", "network.layers=[64,3,10]", "simulation.t_stop=1e-3"]
+    run(tiny(*few, "tuning=[]", path=DIGITS.parent / "memprop_digits.toml"), tmp_path / "live")
+    with pytest.raises(UserError, match=r"network\.synapse = '.*metastable_switch_retentive'.* states") as refused:
+        programmed(Request(tmp_path / "live", VTEAM, workers=1))
+    assert refused.value.file == str(tmp_path / "live" / "run.h5")
+    assert not (tmp_path / "live" / PROGRAMMED).exists()
 
 
 def test_a_killed_programming_goes_on_and_ends_in_the_same_bits(folder, trained, tmp_path, monkeypatch):

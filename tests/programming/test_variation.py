@@ -6,8 +6,10 @@ import pytest
 from programmed_cells import device_of
 
 from spiceprop.errors import UserError
+from spiceprop.imperfections import Chip, Imperfections
 from spiceprop.programming.variation import Variation, variation_of
 
+SHAPES = [(2, 80, 100), (2, 100, 20)]
 CELLS = 20_000
 
 
@@ -23,11 +25,21 @@ def test_parameters_are_log_normal_about_the_typical_value():
 
 
 def test_stuck_cells_are_as_often_low_as_high():
-    found = Variation(stuck=0.1).stuck_at(CELLS, 1e-6, 1e-4)
+    found = Variation(stuck=0.1).stuck_at(SHAPES, 1e-6, 1e-4)
     stuck = found[~np.isnan(found)]
     assert len(stuck) == pytest.approx(0.1 * CELLS, rel=0.1)
     assert set(stuck) == {1e-6, 1e-4}
     assert (stuck == 1e-6).mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_stuck_cells_of_a_seed_are_those_of_imperfections_with_it():
+    found = Variation(stuck=0.1, seed=3).stuck_at(SHAPES, 1e-6, 1e-4)
+    chip = Chip(Imperfections(stuck_low=0.05, stuck_high=0.05, seed=3), 1e-6, 1e-4)
+    array = [
+        chip.program(np.full(shape, 5e-5), layer, chip.draw_of_evaluation()) for layer, shape in enumerate(SHAPES, 1)
+    ]
+    expected = np.concatenate([np.where(cells.slope == 0, cells.g, np.nan).ravel() for cells in array])
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_seed_repeats_and_another_one_differs():
@@ -35,12 +47,14 @@ def test_a_seed_repeats_and_another_one_differs():
     first = one.parameters(device_of(), 50)["ron"]
     assert np.array_equal(first, again.parameters(device_of(), 50)["ron"])
     assert not np.array_equal(first, other.parameters(device_of(), 50)["ron"])
-    assert not np.array_equal(one.stuck_at(CELLS, 0, 1), other.stuck_at(CELLS, 0, 1), equal_nan=True)
+    assert not np.array_equal(one.stuck_at(SHAPES, 0, 1), other.stuck_at(SHAPES, 0, 1), equal_nan=True)
 
 
 def test_without_variation_there_is_none():
     assert Variation().parameters(device_of(), 5) == {}
-    assert np.isnan(Variation().stuck_at(CELLS, 1e-6, 1e-4)).all()
+    found = Variation().stuck_at(SHAPES, 1e-6, 1e-4)
+    assert found.shape == (CELLS,)
+    assert np.isnan(found).all()
 
 
 @pytest.mark.parametrize(
