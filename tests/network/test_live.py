@@ -65,9 +65,14 @@ def test_compiled_synapses_give_the_waveforms_of_the_b_sources(device, samples):
         np.testing.assert_allclose(one.values, other.values, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("device", [device for device in DEVICES if device != "filament"])
+# With its i0 of 50 uA steps of 5 us are too long for the filament: without a bias the slopes of the two engines differ by
+# 22 %, with steps of 1 us by 0.2 %; with a bias ngspice ends with "timestep too small".
+SLOWER = {"filament": {"i0": 2e-5}}
+
+
+@pytest.mark.parametrize("device", DEVICES)
 def test_the_native_engine_agrees_with_ngspice(device, samples):
-    network = live_network(device, tight=True, bias=0.4)
+    network = live_network(device, tight=True, bias=0.4, given=SLOWER.get(device))
     run = passed(network, samples, InNgspice(network, compiled=True))
     engine = LiveEngine(network, "trapezoid", np.float64)
     waves = engine.simulate(network, network.input_currents(samples))
