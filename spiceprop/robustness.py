@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Accuracy of trained networks against an imperfection, over several arrays of devices: a table and a picture."""
+"""Accuracy of trained networks against an imperfection, over several arrays of devices: a table and a picture.
+
+The table is written after each evaluation, with what is done so far; the picture when all is.
+"""
 
 import io
 from collections.abc import Sequence
@@ -11,13 +14,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from spiceprop.errors import UserError
+from spiceprop.errors import UserError, WorkFailed
 from spiceprop.experiment import changed
 from spiceprop.imperfections import Imperfections
 from spiceprop.learning.progress import Progress
 from spiceprop.report.picture import picture
 from spiceprop.run import evaluate_test
 from spiceprop.setting import Setting
+from spiceprop.stopping import stoppable
 from spiceprop.store.atomic import write_text
 from spiceprop.store.record import RunRecord
 from spiceprop.trained import open_for_test
@@ -29,7 +33,7 @@ SWITCHES = ("seed", "aware", "compensate")  # no amounts
 
 @dataclass(frozen=True)
 class Robustness:
-    """Accuracies of each run, (values, seeds), by the run's name."""
+    """Accuracies of each run, (values, seeds), by the run's name; NaN where it is not evaluated yet."""
 
     key: str
     values: list[float]
@@ -49,6 +53,7 @@ class Robustness:
             for name, found in self.accuracies.items()
             for value, by_seed in zip(self.values, found, strict=True)
             for seed, accuracy in enumerate(by_seed)
+            if np.isfinite(accuracy)
         ]
         return "\n".join(lines) + "\n"
 
@@ -110,6 +115,7 @@ def robustness_of(
     Raises
     ------
     UserError: no such run, key or value; the files cannot be written.
+    WorkFailed: it was stopped, or an evaluation failed; what was done before is in the table.
     """
     key, values = _varied(vary)
     if seeds < 1:
@@ -127,15 +133,22 @@ def robustness_of(
     except OSError as error:
         raise UserError(f"cannot make the folder: {error.strerror}; give another --out", str(out)) from error
     progress.expect(len(grid) * sum(len(setting.data.test_labels) for setting, _ in opened))
-    found = {
-        name: np.reshape([_accuracy(*run, section, engine, progress) for section in sections], (-1, seeds))
-        for name, run, sections in zip(names, opened, asked, strict=True)
-    }
-    done = Robustness(key, values, found)
+    found = Robustness(key, values, {name: np.full((len(values), seeds), np.nan) for name in names})
     table, drawn = (out / name for name in FILES)
-    write_text(table, done.csv())
-    done.draw(drawn)
-    return done
+    drawn.unlink(missing_ok=True)  # of an evaluation before, whose table is replaced
+    done = 0
+    try:
+        with stoppable():
+            for name, run, sections in zip(names, opened, asked, strict=True):
+                for place, section in enumerate(sections):
+                    found.accuracies[name].flat[place] = _accuracy(*run, section, engine, progress)
+                    write_text(table, found.csv())
+                    done += 1
+    except WorkFailed as error:
+        kept = f"; {done} of {len(names) * len(grid)} evaluations are in {table}" if done else ""
+        raise WorkFailed(error.message + kept, error.file, error.line) from error
+    found.draw(drawn)
+    return found
 
 
 def _varied(vary: str) -> tuple[str, list[float]]:

@@ -238,6 +238,18 @@ def test_accuracy_against_an_imperfection_as_table_and_picture(aware, finished, 
     assert ideal[1].mean() < ideal[0].mean()
 
 
+def test_a_stopped_evaluation_against_an_imperfection_keeps_what_is_done(aware, finished, tmp_path):
+    """Stopped in the third of 8 evaluations of 30 images each."""
+    keywords = {"seeds": 2, "settings": [], "engine": "native", "limit": 30}
+    file = tmp_path / "cut" / "robustness.csv"
+    with pytest.raises(WorkFailed, match=r"stopped by SIGTERM; 2 of 8 evaluations are in .*robustness\.csv"):
+        robustness_of([aware, finished], "stuck=0,0.5", out=file.parent, progress=StopsAfter(61), **keywords)
+    robustness_of([aware, finished], "stuck=0,0.5", out=tmp_path / "whole", progress=Counted(), **keywords)
+    whole = (tmp_path / "whole" / "robustness.csv").read_text().splitlines()
+    assert file.read_text().splitlines() == whole[:3]
+    assert [path.name for path in file.parent.iterdir()] == ["robustness.csv"]
+
+
 @pytest.mark.parametrize(
     ("vary", "seeds", "said"),
     [
