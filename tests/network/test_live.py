@@ -65,8 +65,8 @@ def test_compiled_synapses_give_the_waveforms_of_the_b_sources(device, samples):
         np.testing.assert_allclose(one.values, other.values, rtol=1e-5, atol=1e-7)
 
 
-# With its i0 of 50 uA steps of 5 us are too long for the filament: without a bias the slopes of the two engines differ by
-# 22 %, with steps of 1 us by 0.2 %; with a bias ngspice ends with "timestep too small".
+# With its i0 of 50 uA steps of 5 us are too long for the filament: without a bias the slopes of the two engines differ
+# by 22 %, with steps of 1 us by 0.2 %; with a bias ngspice ends with "timestep too small".
 SLOWER = {"filament": {"i0": 2e-5}}
 
 
