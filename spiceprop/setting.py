@@ -23,8 +23,8 @@ from spiceprop.engines.tabulated import TabulatedEngine
 from spiceprop.errors import UserError
 from spiceprop.experiment import Experiment, NativeScheme
 from spiceprop.imperfections import Chip, Imperfections
-from spiceprop.learning.programmed import Programmed, chip_of, programmed
 from spiceprop.learning.stages import Stage, stages
+from spiceprop.learning.standing import StandingNetwork, chip_of, programmed
 from spiceprop.network import Network, Program, Readout
 from spiceprop.network.build import build_network
 from spiceprop.network.live import LiveNetwork
@@ -81,7 +81,7 @@ class Setting:
         """What programs the network."""
         return chip_of(self.experiment)
 
-    def standing(self, conductances: list[np.ndarray]) -> Programmed:
+    def standing(self, conductances: list[np.ndarray]) -> StandingNetwork:
         """The network as an evaluation finds it, programmed to conductances (2, rows, columns) each."""
         return programmed(self.network, conductances, self.chip, self.chip.draw_of_evaluation())
 

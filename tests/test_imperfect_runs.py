@@ -152,7 +152,7 @@ def test_gradient_of_noisy_images_is_that_of_their_mean_loss():
     """Natively, by central differences of wanted conductances, in double precision."""
     from spiceprop.cluster.in_process import InProcess
     from spiceprop.engines.native import NativeEngine
-    from spiceprop.learning.programmed import chip_of, programmed
+    from spiceprop.learning.standing import chip_of, programmed
     from spiceprop.network import Readout
 
     keys = ALL | {"levels": 0}

@@ -21,9 +21,9 @@ from spiceprop.data.distortion import Distortion
 from spiceprop.errors import WorkFailed
 from spiceprop.experiment import Experiment
 from spiceprop.learning.bptt import ConductanceOptimiser
-from spiceprop.learning.programmed import Programmed, chip_of, programmed
 from spiceprop.learning.progress import Progress
 from spiceprop.learning.stages import Stage, stages
+from spiceprop.learning.standing import StandingNetwork, chip_of, programmed
 from spiceprop.network import Network
 from spiceprop.store.record import Checkpoint, RunRecord
 
@@ -70,7 +70,7 @@ def tally(record: RunRecord, results: list[Result], what: Literal["training", "e
 
 def evaluate(
     pool: Pool | InProcess,
-    standing: Programmed,
+    standing: StandingNetwork,
     version: int,
     images: np.ndarray,
     labels: np.ndarray,

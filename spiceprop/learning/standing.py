@@ -20,7 +20,7 @@ from spiceprop.network import Network
 
 
 @dataclass(frozen=True)
-class Programmed:
+class StandingNetwork:
     """A network as it stands.
 
     Attributes
@@ -101,9 +101,9 @@ def chip_of(experiment: Experiment) -> Chip:
     return Chip(experiment.imperfections, experiment.network.g_min, experiment.network.g_max)
 
 
-def programmed(network: Network, wanted: list[np.ndarray], chip: Chip, draw: Draw) -> Programmed:
+def programmed(network: Network, wanted: list[np.ndarray], chip: Chip, draw: Draw) -> StandingNetwork:
     """The network programmed to conductances (2, rows, columns) each."""
     if not chip.section.changes_cells:
-        return Programmed(network.with_conductances(wanted), chip, draw)
+        return StandingNetwork(network.with_conductances(wanted), chip, draw)
     cells = [chip.program(g, layer, draw) for layer, g in enumerate(wanted, 1)]
-    return Programmed(network.with_conductances([layer.g for layer in cells]), chip, draw, cells)
+    return StandingNetwork(network.with_conductances([layer.g for layer in cells]), chip, draw, cells)
