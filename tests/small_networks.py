@@ -130,7 +130,7 @@ def direct_network(
         transient=Transient(
             t_step=1e-4,
             t_stop=10e-3,
-            t_max=1e-5 if tight else 5e-4,
+            t_max=5e-5 if tight else 5e-4,
             options=dict(TIGHT if tight else TRAINING_OPTIONS),
         ),
         v_read=4.0,
