@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_networks import network_of_windows, small_network
+from small_networks import KINDS_OF_DIRECT, direct_network, network_of_windows, small_network
 
 from spiceprop.adjoint.finite_difference import central_difference
 from spiceprop.cluster.pool import chunks
@@ -123,3 +123,19 @@ def test_only_large_reduced_crossbars_of_compiled_networks_are_devices():
     assert len(small.program(compiled).synapses) == 5 * (rows - 1)
     assert large.program().crossbars == ()
     assert with_inputs(12, reduced=False).program(compiled).crossbars == ()
+
+
+@pytest.mark.parametrize(("bipolar", "driver"), KINDS_OF_DIRECT)
+def test_matrices_of_direct_coupling_as_devices_are_their_sources(bipolar, driver, monkeypatch):
+    network = direct_network(bipolar, driver, reduced=True, tight=True, layers=(4, 6, 5, 2))
+    samples, found = samples_of(network), []
+    kinds = {"between"} | ({"within"} if driver else set())
+    for fewest in (1, FEWEST_SYNAPSES):
+        worker = worker_of(network, fewest, monkeypatch)
+        devices = {device.place[0] for device in worker.job.program.crossbars}
+        assert devices == (kinds if fewest == 1 else set())
+        found.append(run(worker, network, samples))
+    for one, other in zip(*found, strict=True):
+        assert one.ok, one.message
+        np.testing.assert_allclose(one.times, other.times, rtol=1e-6)
+        assert np.abs(one.values - other.values)[:, 1:].max() < 1e-7

@@ -10,8 +10,6 @@ from small_networks import direct_network, run_samples
 from small_runs import Counted, StopsAfter, run, tiny
 
 from spiceprop.adjoint.finite_difference import central_difference
-from spiceprop.cluster.worker import Job, Worker
-from spiceprop.compile.neurons import compiled_neuron
 from spiceprop.engines.native import NativeEngine
 from spiceprop.engines.ngspice import Simulator
 from spiceprop.errors import UserError, WorkFailed
@@ -202,23 +200,6 @@ def test_gradient_of_the_reduction_is_that_of_its_matrices(bipolar, driver):
         step[place] = 1e-3 * crossbar.g[place]
         difference = (value(crossbar.g + step) - value(crossbar.g - step)) / (2 * step[place])
         assert found[place] == pytest.approx(difference, rel=1e-5, abs=1e-5)
-
-
-@pytest.mark.parametrize(("bipolar", "driver"), KINDS)
-def test_large_matrices_are_devices_of_ngspice_with_the_same_waveforms(bipolar, driver, monkeypatch):
-    network = direct_network(bipolar, driver, reduced=True, tight=True, layers=(4, 6, 5, 2))
-    samples, found = np.random.default_rng(3).random((2, 4)), []
-    for fewest in (1, 1_000):
-        monkeypatch.setattr("spiceprop.network.synapses.FEWEST_SYNAPSES", fewest)
-        worker = Worker(Job(network, network.program(compiled_neuron(network.cell)), READOUT))
-        devices = {device.place for device in worker.job.program.crossbars}
-        assert devices == (set(network._synapses.matrices()) if fewest == 1 else set())
-        worker.set_synapses(network)
-        found.append([worker.simulate(values) for values in network.inputs(samples)])
-    for one, other in zip(*found, strict=True):
-        assert one.ok, one.message
-        np.testing.assert_allclose(one.times, other.times, rtol=1e-6)
-        assert np.abs(one.values - other.values)[:, 1:].max() < 1e-7
 
 
 def test_a_pair_of_columns_decides_by_its_difference(samples):
