@@ -46,6 +46,17 @@ def named(name: str, count: int) -> list[sp.Symbol]:
     return [sp.Symbol(f"{name}[{index}]", real=True) for index in range(count)]
 
 
+def stepped(conductances: Matrix, capacitances: Matrix, incidence: sp.Matrix) -> Matrix:
+    """F + w A Q, the matrix of Newton's iteration, from F, Q and A."""
+    matrix = dict(conductances)
+    for (charge, column), slope in capacitances.items():
+        for row in range(incidence.rows):
+            if incidence[row, charge]:
+                part = RATE * incidence[row, charge] * slope
+                matrix[row, column] = matrix.get((row, column), sp.Integer(0)) + part
+    return matrix
+
+
 class CellSteps:
     """The programs of one cell; logistic functions may share exponentials where parameters allow it (`mirrors`)."""
 
@@ -73,13 +84,7 @@ class CellSteps:
     @cached_property
     def jacobian(self) -> Matrix:
         """F + w A Q"""
-        matrix = dict(self.conductances)
-        for (charge, column), slope in self.capacitances.items():
-            for row in range(len(self.unknowns)):
-                if self.incidence[row, charge]:
-                    part = RATE * self.incidence[row, charge] * slope
-                    matrix[row, column] = matrix.get((row, column), sp.Integer(0)) + part
-        return matrix
+        return stepped(self.conductances, self.capacitances, self.incidence)
 
     @cached_property
     def pivots(self) -> list[tuple[int, int]]:

@@ -26,7 +26,7 @@ from spiceprop.circuit.functions import numeric_value
 from spiceprop.circuit.mna import INPUT, LOAD
 from spiceprop.circuit.synapse import COLUMN, PROGRAMMED, ROW, Synapse
 from spiceprop.compile.cell_code import CellCode, Rows
-from spiceprop.compile.cell_steps import RATE, USUAL_RATE, CellSteps, Step, named
+from spiceprop.compile.cell_steps import RATE, USUAL_RATE, CellSteps, Step, named, stepped
 from spiceprop.compile.program import Matrix, pivot_order, program, slopes, solved_for_all, with_logistics
 
 USUAL_LOAD = 1e-4  # S, of the sample for the order of pivots
@@ -64,13 +64,7 @@ class SynapseSteps:
     @cached_property
     def jacobian(self) -> Matrix:
         """J"""
-        matrix = slopes(self.residual, self.unknowns)
-        for (charge, column), slope in slopes(self.charges, self.unknowns).items():
-            for row in range(len(self.unknowns)):
-                if self.incidence[row, charge]:
-                    part = RATE * self.incidence[row, charge] * slope
-                    matrix[row, column] = matrix.get((row, column), sp.Integer(0)) + part
-        return matrix
+        return stepped(slopes(self.residual, self.unknowns), slopes(self.charges, self.unknowns), self.incidence)
 
     @cached_property
     def by_column(self) -> list[sp.Expr]:
